@@ -1,0 +1,1 @@
+"""The account of each user and its life cycle: trial, subscription, end."""

@@ -1,0 +1,77 @@
+"""`manage.py expire_trials`: the daily job that ends the trials that are over."""
+
+import datetime
+import json
+from argparse import ArgumentTypeError
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.errors import RefusedError
+from accounts.services import ExpireResult, expire_trials
+from ops.schema.errors import UnappliedError
+from ops.schema.selectors import require_applied
+
+REFUSED = 3
+
+
+def instant(text: str) -> datetime.datetime:
+    """Read an ISO 8601 time with its zone, such as ``2026-03-01T04:00Z``."""
+    try:
+        value = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise ArgumentTypeError(f"'{text}' is not a time with its zone, as in 2026-03-01T04:00Z")
+    return value
+
+
+class Command(BaseCommand):
+    """Parses, reads the clock once, calls the service, prints."""
+
+    help = "Expire any accounts that are TRIALING beyond the trial days limit"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options that ``inv expire`` has as well."""
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Say how many are due; change nothing."
+        )
+        parser.add_argument(
+            "--as-of",
+            type=instant,
+            metavar="TIME",
+            help="Expire what was due at this time, as in 2026-03-01T04:00Z (default: now).",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="Print the result as one JSON object."
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Expire the trials; exit code 3 where that is refused and nothing was changed."""
+        as_json = options.get("json", False)
+        try:
+            require_applied()
+            if not as_json:
+                self.stdout.write("Search for old trial accounts...")
+            result = expire_trials(
+                now=timezone.now(),
+                as_of=options.get("as_of"),
+                dry_run=options.get("dry_run", False),
+            )
+        except (RefusedError, UnappliedError) as refusal:
+            raise CommandError(str(refusal), returncode=REFUSED) from refusal
+        self.stdout.write(_json(result) if as_json else _line(result))
+
+
+def _line(result: ExpireResult) -> str:
+    """Say in one line what happened, in the words of the article for a real run."""
+    if result.dry_run:
+        return f"Would expire {result.due} trial(s) created before {result.cutoff.isoformat()}"
+    return f"Expired {result.expired} trial(s)"
+
+
+def _json(result: ExpireResult) -> str:
+    """Return the result as JSON, with times in ISO 8601."""
+    return json.dumps(asdict(result), default=datetime.datetime.isoformat)

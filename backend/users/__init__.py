@@ -1,0 +1,1 @@
+"""The custom user and its profile."""

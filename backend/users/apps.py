@@ -1,0 +1,7 @@
+"""Django's entry to the users app."""
+
+from django.apps import AppConfig
+
+
+class UsersConfig(AppConfig):
+    name = "users"

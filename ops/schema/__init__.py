@@ -1,0 +1,1 @@
+"""A Django app: what the database is, and where its migrations stand."""

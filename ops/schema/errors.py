@@ -1,0 +1,9 @@
+"""What can be refused or missing in the schema app."""
+
+
+class UnappliedError(Exception):
+    """Migrations are not applied. The message names the first and the command to run."""
+
+
+class NoClientError(Exception):
+    """The database's client program is not installed. The message says how to get it."""

@@ -1,0 +1,28 @@
+"""`manage.py dbshell`: Django's own, which becomes the client program instead of starting it."""
+
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands.dbshell import Command as DjangoCommand
+
+from ops.schema.errors import NoClientError
+from ops.schema.services import database_client
+
+
+class Command(DjangoCommand):
+    """Takes Django's options.
+
+    Django starts the client and waits; for SQLite, Ctrl-C then ends the wait and kills the client.
+    A client that takes this process's place has signals, terminal and exit code to itself.
+    """
+
+    def handle(self, **options: Any) -> None:
+        """Become the client; exit code 1 where it is not installed."""
+        try:
+            client = database_client(options["database"], options["parameters"])
+        except NoClientError as missing:
+            raise CommandError(str(missing)) from missing
+        sys.stdout.flush()
+        os.execvpe(client.argv[0], client.argv, client.environment)  # noqa: S606  # a list, no shell

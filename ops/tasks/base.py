@@ -1,0 +1,45 @@
+"""How the kit declares a task."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from invoke import Context, Exit, Task
+from invoke.main import program
+
+from ops.tasks import process
+
+
+class KitTask(Task[Any]):
+    """An Invoke task that never drops what stands after ``--``.
+
+    Invoke hands the same words to each of several tasks, and to a task that has no use for them it
+    says nothing: both are refused here, with exit code 2.
+    """
+
+    passes_on = False
+
+    def __call__(self, c: Context, *args: Any, **kwargs: Any) -> Any:
+        """Run the task's body."""
+        if process.typed() and not self.passes_on:
+            raise Exit(f"{self.name} takes nothing after '--'.", code=2)
+        if process.typed() and len(getattr(program, "tasks", ())) > 1:
+            raise Exit("What stands after '--' can go to one task only.", code=2)
+        return super().__call__(c, *args, **kwargs)
+
+
+def task(
+    *,
+    passes_on: bool = False,
+    help: Mapping[str, str] | None = None,  # noqa: A002  # Invoke's own word
+) -> Callable[[Callable[..., None]], KitTask]:
+    """Declare a task with long options only, as Django spells them.
+
+    ``passes_on``: what the user types after ``--`` reaches the command unchanged.
+    """
+
+    def declare(body: Callable[..., None]) -> KitTask:
+        declared = KitTask(body, auto_shortflags=False, help=dict(help or {}))
+        declared.passes_on = passes_on
+        return declared
+
+    return declare

@@ -1,0 +1,234 @@
+r"""Builds argument lists and starts processes: the only place that does.
+
+Invoke's ``c.run`` takes a shell string, gives the child no terminal and sends it a stray ``\x03``
+on Ctrl-C (pyinvoke issues 2 and 1052); ``c.remainder`` has lost its quotes. So nothing here uses
+them: a child gets a list, the terminal itself, and its exit code comes through unchanged.
+"""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from invoke import Context, Exit
+
+from ops.config import Config, ConfigError, load
+from ops.tasks import dotenv
+
+SECRET_NAME = re.compile(r"(?i)(key|token|secret|password|passwd|pwd)")
+SECRET_OPTION = re.compile(r"(?i)(--[\w-]*(?:token|secret|password|passwd)[\w-]*)(=.*)?", re.DOTALL)
+URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):\S*@")
+MASK = "***"
+
+
+def config(c: Context) -> Config:
+    """Return the project's ``[tool.ops]``. Raises ``Exit`` with one line where it is wrong."""
+    try:
+        return load(Path(c.config.ops.root))
+    except ConfigError as error:
+        raise Exit(str(error), code=1) from error
+
+
+def manage(c: Context, *arguments: str) -> list[str]:
+    """Return the argument list of a management command, run by this very Python.
+
+    A fresh checkout gets its ``.env`` first.
+    """
+    manage_py = config(c).manage
+    dotenv.ensure(Path(c.config.ops.root), dry=is_dry(c))
+    return [_short(c, sys.executable), _short(c, manage_py), *arguments]
+
+
+def options(**values: object) -> list[str]:
+    """Return options as Django spells them: ``as_of="x"`` is ``--as-of=x``; None and False none."""
+    return [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in values.items()
+        if value is not None and value is not False
+    ]
+
+
+def typed() -> list[str]:
+    """Return what the user typed after the first ``--``, word for word."""
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+
+
+def line(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """Return a command line that can be pasted into a shell, with its secrets masked."""
+    changes = [
+        f"{name}={MASK if SECRET_NAME.search(name) else shlex.quote(_mask_url(value))}"
+        for name, value in (env or {}).items()
+    ]
+    return " ".join([*changes, shlex.join(_mask(argv))])
+
+
+def become(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    """Replace this process with ``argv``: signals, terminal and exit code are the command's own.
+
+    Under Invoke's ``--dry`` the command line is printed instead. Raises ``Exit`` with code 127 for
+    a program that is not there.
+    """
+    if is_dry(c):
+        print(line(argv, env))
+        return
+    folder = _folder(c)
+    if folder:
+        os.chdir(folder)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(argv[0], list(argv), {**os.environ, **(env or {})})  # noqa: S606  # no shell
+    except FileNotFoundError as error:
+        raise _absent(argv) from error
+
+
+def run(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    """Run one of a task's several steps in the terminal, and end the task if it fails.
+
+    Ctrl-C is the child's: this process waits on. SIGTERM is handed on. Raises ``Exit`` with the
+    child's own code, 128+n where signal n ended it. Under ``--dry`` the line is printed instead.
+    """
+    if is_dry(c):
+        print(line(argv, env))
+        return
+    try:
+        child = subprocess.Popen(  # noqa: S603  # a list, no shell
+            argv, env={**os.environ, **(env or {})}, cwd=_folder(c)
+        )
+    except FileNotFoundError as error:
+        raise _absent(argv) from error
+    with _signals_to(child):
+        code = child.wait()
+    if code:
+        raise Exit(code=exit_code(code))
+
+
+def probe(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """Return the output of a command that only reads; it runs under ``--dry`` as well.
+
+    Raises ``Exit`` with the command's own message and code where it fails.
+    """
+    done = subprocess.run(  # noqa: S603  # a list, no shell
+        argv,
+        env={**os.environ, **(env or {})},
+        cwd=_folder(c),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Exit(done.stderr.strip() or None, code=exit_code(done.returncode))
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command to run beside others."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step came to: its exit code, seconds on the clock, and output with errors."""
+
+    code: int
+    seconds: float
+    output: str
+
+
+def gather(c: Context, steps: Mapping[str, Step]) -> dict[str, Outcome]:
+    """Run several steps at once, to the end, whatever fails. Under ``--dry`` print them instead."""
+    if is_dry(c):
+        for step in steps.values():
+            print(line(step.argv, step.env))
+        return {}
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return dict(zip(steps, pool.map(partial(_outcome, c), steps.values()), strict=True))
+
+
+def _outcome(c: Context, step: Step) -> Outcome:
+    start = time.monotonic()
+    done = subprocess.run(  # noqa: S603  # a list, no shell
+        step.argv,
+        env={**os.environ, **step.env},
+        cwd=_folder(c),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Outcome(exit_code(done.returncode), time.monotonic() - start, done.stdout)
+
+
+def is_dry(c: Context) -> bool:
+    """Tell whether Invoke's own ``--dry`` was given."""
+    return bool(c.config.run.dry)
+
+
+def exit_code(code: int) -> int:
+    """Return the shell's exit code for one of ``subprocess``: -2 (SIGINT) is 130."""
+    return 128 - code if code < 0 else code
+
+
+@contextmanager
+def _signals_to(child: "subprocess.Popen[Any]") -> Iterator[None]:
+    """Leave Ctrl-C to the child, which got it from the terminal; hand SIGTERM on to it.
+
+    The handlers do nothing or little on purpose: an ignored SIGINT (SIG_IGN) is inherited.
+    """
+    interrupt = signal.signal(signal.SIGINT, lambda *_: None)
+    terminate = signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGTERM, terminate)
+
+
+def _folder(c: Context) -> Path | None:
+    """Return where a child runs: where the user is, or the root for a user outside of it."""
+    root = Path(c.config.ops.root)
+    return None if Path.cwd().is_relative_to(root) else root
+
+
+def _short(c: Context, path: str | Path) -> str:
+    """Return a path as a person inside the repository would type it, where that is shorter."""
+    path, here = Path(path), Path.cwd()
+    if _folder(c) or not path.is_relative_to(here):
+        return str(path)
+    short = str(path.relative_to(here))
+    return short if os.sep in short else os.path.join(os.curdir, short)  # noqa: PTH118  # keeps ./
+
+
+def _mask(argv: Sequence[str]) -> Iterator[str]:
+    """Yield the words with passwords masked: in a URL, behind ``=``, and as the next word."""
+    hide = False
+    for word in argv:
+        option = SECRET_OPTION.fullmatch(word)
+        if hide and not word.startswith("-"):
+            yield MASK
+        elif option and option[2]:
+            yield f"{option[1]}={MASK}"
+        else:
+            yield _mask_url(word)
+        hide = bool(option and not option[2])
+
+
+def _mask_url(word: str) -> str:
+    return URL_PASSWORD.sub(rf"\1:{MASK}@", word)
+
+
+def _absent(argv: Sequence[str]) -> Exit:
+    return Exit(f"{argv[0]} is not installed: run ./inv, which makes .venv anew.", code=127)

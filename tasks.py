@@ -1,0 +1,88 @@
+"""The tasks of this repository: the kit's, and the product's own. `./inv` lists them."""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from invoke import Context, Exit
+
+from ops.tasks import kit, process, target
+from ops.tasks.base import task
+
+ROOT = Path(__file__).resolve().parent
+DEMO = ROOT / "var" / "demo.sqlite3"
+
+
+@task(
+    passes_on=True,
+    help={
+        "dry-run": "Say how many are due; change nothing.",
+        "as-of": "Expire what was due at this time, as in 2026-03-01T04:00Z (default: now).",
+        "json": "Print the result as one JSON object.",
+    },
+)
+def expire(c: Context, dry_run: bool = False, as_of: str | None = None, json: bool = False) -> None:
+    """Expire the trials that are over (manage.py expire_trials)."""
+    at = target.ask(c)
+    if at.unapplied and not at.embedded:
+        raise Exit(f"{at}: {at.unapplied[0]} is not applied. Run 'inv db.migrate' first.", code=3)
+    if at.unapplied:
+        print(f"Applying {len(at.unapplied)} migration(s) to {at.database}", file=sys.stderr)
+        process.run(c, process.manage(c, "migrate", "--verbosity=0"))
+    options = process.options(dry_run=dry_run, as_of=as_of, json=json)
+    process.become(c, process.manage(c, "expire_trials", *options, *process.typed()))
+
+
+@task(help={"accounts": "How many sample accounts to make."})
+def demo(c: Context, accounts: int = 5_000) -> None:
+    """Show the daily job on sample data, in an SQLite file of its own."""
+    env = {
+        "ENV_FILE": os.devnull,
+        "ENVIRONMENT": "demo",
+        "DEBUG": "true",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "DATABASE_URL": f"sqlite:///{DEMO.relative_to(ROOT)}",
+    }
+
+    def step(*command: str) -> None:
+        if not process.is_dry(c):
+            print(f"$ manage.py {' '.join(command)}", flush=True)
+        process.run(c, process.manage(c, *command), env)
+
+    def summary() -> dict[str, int]:
+        asked = process.manage(c, "account_summary", "--json")
+        counts: dict[str, int] = json.loads(process.probe(c, asked, env))
+        return counts
+
+    if not process.is_dry(c):
+        for file in DEMO.parent.glob(f"{DEMO.name}*"):
+            file.unlink()
+    step("migrate", "--verbosity=0")
+    step("create_sample_accounts", f"--count={accounts}")
+    step("expire_trials", "--dry-run")
+    before = {} if process.is_dry(c) else summary()
+    step("expire_trials")
+    if not process.is_dry(c):
+        _show(before, summary())
+
+
+def _show(before: dict[str, int], after: dict[str, int]) -> None:
+    """Draw the accounts in each status, before and after."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("status")
+    for column in ("before", "after", "change"):
+        table.add_column(column, justify="right")
+    for status, count in before.items():
+        change = after[status] - count
+        table.add_row(status, f"{count:,}", f"{after[status]:,}", f"{change:+,}" if change else "")
+    Console().print(table)
+    print(f"The demo's database is {DEMO.relative_to(ROOT)}. Next: ./inv test")
+
+
+ns = kit(ROOT)
+ns.add_task(expire)
+ns.add_task(demo)

@@ -1,0 +1,87 @@
+"""Runs each test that touches the database on every engine, and gives real commands a place to run.
+
+A test names its engines with ``@pytest.mark.engines``; without it, it runs on all of them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.commands import Commands
+from tests.engines import ENGINES, Databases, Scratch, Server
+
+SERVER = pytest.StashKey[Server]()
+TOUCHES = {"db", "transactional_db", "engine", "database_url", "empty_database_url"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL, once for all workers."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        config.stash[SERVER] = Server()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop it."""
+    if SERVER in config.stash:
+        config.stash[SERVER].stop()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what touches the database once for each engine."""
+    markers = metafunc.definition
+    if TOUCHES.intersection(metafunc.fixturenames) or markers.get_closest_marker("django_db"):
+        marker = markers.get_closest_marker("engines")
+        if "engine" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("engine")
+        metafunc.parametrize("engine", marker.args if marker else ENGINES, indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """Return the engine that this test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def databases(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Databases]:
+    """Yield the migrated test databases of this worker."""
+    made = Databases()
+    yield made
+    with django_db_blocker.unblock():
+        made.destroy()
+
+
+@pytest.fixture
+def django_db_setup(engine: str, databases: Databases, django_db_blocker: DjangoDbBlocker) -> None:
+    """Make the engine's database ``default`` before pytest-django opens its transaction."""
+    with django_db_blocker.unblock():
+        databases.use(engine)
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """Yield databases for commands in processes of their own."""
+    with Scratch(tmp_path_factory.mktemp("scratch")) as made:
+        yield made
+
+
+@pytest.fixture
+def empty_database_url(engine: str, scratch: Scratch) -> str:
+    """Return the URL of a new database without tables."""
+    return scratch.create(engine)
+
+
+@pytest.fixture
+def database_url(engine: str, scratch: Scratch) -> str:
+    """Return the URL of a new database with every migration applied."""
+    return scratch.create_migrated(engine)
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Commands:
+    """Return what starts `inv` and `manage.py` in an environment that holds nothing else."""
+    return Commands(tmp_path)

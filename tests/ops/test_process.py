@@ -188,8 +188,7 @@ def test_ctrl_c_is_the_steps_own(repository):
     code = (
         "import time\n"
         "for mood in ('waiting', 'still here'):\n"
-        "    print(mood, flush=True)\n"
-        "    try: time.sleep(30)\n"
+        "    try: print(mood, flush=True); time.sleep(30)\n"
         "    except KeyboardInterrupt: print('caught', flush=True)\n"
     )
     terminal = pexpect.spawn(

@@ -23,8 +23,10 @@ MAKING = "inv: making .venv from requirements-dev.txt, once\n"
 FAKE_UV = """#!{python}
 import os, pathlib, sys, time
 root = pathlib.Path({root!r})
-with open(root / "calls", "a") as calls:
-    calls.write(" ".join(sys.argv[1:]) + "\\n")
+def note(word):
+    with open(root / "calls", "a") as calls:
+        calls.write(" ".join([word, *sys.argv[1:]]) + "\\n")
+note("start")
 if sys.argv[1] == "venv":
     (root / ".venv/bin").mkdir(parents=True, exist_ok=True)
     python = root / ".venv/bin/python"
@@ -34,6 +36,7 @@ if sys.argv[1] == "venv":
     inv.write_text({inv!r})
     inv.chmod(0o755)
 time.sleep(float(os.environ.get("SLOW", "0")))
+note("end")
 print(os.environ.get("SAY", ""))
 sys.exit(1 if "SAY" in os.environ and sys.argv[1] == "pip" else 0)
 """
@@ -91,10 +94,15 @@ class Checkout:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def calls(self) -> int:
-        """Return how many steps of a set-up were started so far: three make a whole one."""
+    def notes(self) -> list[str]:
+        """Return when each step of a set-up started and ended, and how it was called."""
         file = self.root / "calls"
-        return len(file.read_text().splitlines()) if file.exists() else 0
+        return file.read_text().splitlines() if file.exists() else []
+
+    def calls(self) -> list[str]:
+        """Return the steps that were started so far: three make a whole set-up."""
+        words = [note.split(" ", 1) for note in self.notes()]
+        return [call for word, call in words if word == "start"]
 
 
 @pytest.fixture
@@ -108,7 +116,7 @@ def test_first_call_makes_the_environment_and_the_second_does_not(checkout):
     first, second = checkout.run(), checkout.run()
     assert (first.code, first.err) == (0, MAKING)
     assert (second.code, second.err) == (0, "")
-    make, lock, project = (checkout.root / "calls").read_text().splitlines()
+    make, lock, project = checkout.calls()
     assert make.startswith("venv --clear --python ")
     assert lock.endswith(f"--require-hashes -r {checkout.lock}")
     assert project.endswith(f"--no-deps --no-build-isolation --editable {checkout.root}")
@@ -150,7 +158,7 @@ def test_changed_lock_makes_it_anew(checkout):
     checkout.run()
     checkout.lock.write_text("one==2\n")
     assert checkout.run().err == MAKING
-    assert checkout.calls() == 6
+    assert len(checkout.calls()) == 6
 
 
 def test_touched_lock_changes_nothing(checkout):
@@ -172,13 +180,14 @@ def test_killed_half_way_leaves_nothing_that_counts(checkout, step):
     """After a SIGKILL in any step, the next call waits for the orphan and starts from nothing."""
     started = checkout.start(SLOW="0.6")
     deadline = time.monotonic() + 20
-    while checkout.calls() < step and time.monotonic() < deadline:
+    while len(checkout.calls()) < step and time.monotonic() < deadline:
         time.sleep(0.01)
     started.kill()
     started.communicate()
     done = checkout.run()
     assert (done.code, done.err) == (0, MAKING)
-    assert checkout.calls() == step + 3
+    assert len(checkout.calls()) == step + 3
+    assert [note.split()[0] for note in checkout.notes()] == ["start", "end"] * (step + 3)
     assert checkout.run().err == ""
 
 
@@ -188,7 +197,7 @@ def test_two_at_once_make_it_once(checkout):
     ended = [(*process.communicate(timeout=60), process.returncode) for process in both]
     assert [code for _out, _err, code in ended] == [0, 0]
     assert sorted(err for _out, err, _code in ended) == ["", MAKING]
-    assert checkout.calls() == 3
+    assert len(checkout.calls()) == 3
 
 
 def test_unreachable_index_is_one_line(checkout):

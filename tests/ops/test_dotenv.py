@@ -73,6 +73,18 @@ def test_dry_run_lends_the_variables_and_writes_nothing(root, monkeypatch):
     assert len(environ["SECRET_KEY"]) >= 50
 
 
+def test_the_faster_task_wins(root, monkeypatch):
+    """A file that appears while this one is prepared stays: its key may be in use already."""
+
+    def meanwhile(_length):
+        (root / ".env").write_text("theirs")
+        return "ours"
+
+    monkeypatch.setattr(dotenv.secrets, "token_urlsafe", meanwhile)
+    dotenv.ensure(root)
+    assert (root / ".env").read_text() == "theirs"
+
+
 def test_many_at_once_make_one(root):
     """Tasks started together end with one file, whole."""
     threads = [threading.Thread(target=dotenv.ensure, args=(root,)) for _ in range(8)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 MANAGE = "backend/manage.py"
+KEYS = {"manage", "protected"}
 
 
 class ConfigError(Exception):
@@ -14,10 +15,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Where the kit finds things; paths are absolute."""
+    """Where the kit finds things, with absolute paths, and which environments it guards."""
 
     root: Path
     manage: Path
+    protected: frozenset[str]
 
 
 @cache
@@ -33,10 +35,15 @@ def load(root: Path) -> Config:
         table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("ops", {})
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
-    unknown = sorted(set(table) - {"manage"})
+    unknown = sorted(set(table) - KEYS)
     if unknown:
-        raise ConfigError(f"{file}: tool.ops.{unknown[0]} is not a known key; allowed: manage.")
-    return Config(root=root, manage=_manage(file, table.get("manage", MANAGE)))
+        allowed = ", ".join(sorted(KEYS))
+        raise ConfigError(f"{file}: tool.ops.{unknown[0]} is not a known key; allowed: {allowed}.")
+    return Config(
+        root=root,
+        manage=_manage(file, table.get("manage", MANAGE)),
+        protected=frozenset({"production", *_names(file, table.get("protected", []))}),
+    )
 
 
 def _manage(file: Path, value: Any) -> Path:
@@ -48,3 +55,13 @@ def _manage(file: Path, value: Any) -> Path:
             f'Name the project\'s manage.py, as in manage = "{MANAGE}".'
         )
     return path
+
+
+def _names(file: Path, value: Any) -> list[str]:
+    """Return the environments that are protected beside production."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ConfigError(
+            f"{file}: tool.ops.protected = {value!r} is not a list of environments, "
+            'as in protected = ["staging"].'
+        )
+    return value

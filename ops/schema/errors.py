@@ -7,3 +7,11 @@ class UnappliedError(Exception):
 
 class NoClientError(Exception):
     """The database's client program is not installed. The message says how to get it."""
+
+
+class BackupRefusedError(Exception):
+    """A backup or a restore was refused; nothing was changed. The message says what mends it."""
+
+
+class BackupFailedError(Exception):
+    """A backup or a restore failed, and left all as it was. The message holds the client's own."""

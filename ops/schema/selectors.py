@@ -53,6 +53,21 @@ def unapplied(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in steps]
 
 
+def backwards(app_label: str, migration_name: str, alias: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """Return the migrations that going to ``migration_name`` would undo, in that order.
+
+    ``zero`` undoes all of the app. Raises Django's ``KeyError`` or ``AmbiguityError`` for a name
+    that is no migration's beginning; ``migrate`` itself says that better.
+    """
+    executor = MigrationExecutor(connections[alias])
+    if migration_name == "zero":
+        name = None
+    else:
+        name = executor.loader.get_migration_by_prefix(app_label, migration_name).name
+    steps = executor.migration_plan([(app_label, name)])
+    return [f"{migration.app_label}.{migration.name}" for migration, undo in steps if undo]
+
+
 def require_applied(alias: str = DEFAULT_DB_ALIAS) -> None:
     """Raise ``UnappliedError`` unless every migration is applied."""
     missing = unapplied(alias)

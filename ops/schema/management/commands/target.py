@@ -1,13 +1,16 @@
 """`manage.py target`: which database and environment a command touches. Reads only."""
 
 import json
+from argparse import REMAINDER
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management import load_command_class
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
+from django.db.migrations.exceptions import AmbiguityError
 
-from ops.schema.selectors import target, unapplied
+from ops.schema.selectors import backwards, target, unapplied
 
 
 class Command(BaseCommand):
@@ -19,17 +22,34 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--database`` and ``--json``."""
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to ask about.")
+        parser.add_argument(
+            "--migrate", nargs=REMAINDER, help="Say what a migrate with these words would undo."
+        )
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print one line for each fact, or JSON."""
-        facts = {
+        facts: dict[str, Any] = {
             **asdict(target(options["database"])),
             "unapplied": unapplied(options["database"]),
         }
+        if options["migrate"]:
+            facts["backwards"] = undone(options["migrate"])
         if options["json"]:
             self.stdout.write(json.dumps(facts))
             return
         for name, value in facts.items():
             shown = ", ".join(value) if isinstance(value, list) else value
             self.stdout.write(f"{name:<12} {shown or '-'}")
+
+
+def undone(arguments: list[str]) -> list[str]:
+    """Return what ``migrate`` with these arguments would undo; what is wrong in them, it says."""
+    parser = load_command_class("django.core", "migrate").create_parser("manage.py", "migrate")
+    try:
+        parsed = parser.parse_args(arguments)
+        if not parsed.app_label or not parsed.migration_name or parsed.plan:
+            return []
+        return backwards(parsed.app_label, parsed.migration_name, parsed.database)
+    except (AmbiguityError, CommandError, KeyError):
+        return []

@@ -1,0 +1,67 @@
+"""The body of a project's `manage.py`: Django's command line, with one line for what goes wrong."""
+
+# ruff: noqa: E402
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is silent while Django is imported
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+from django.db import OperationalError
+
+PIPE_CLOSED = 141
+INTERRUPTED = 130
+
+
+def main(settings_module: str) -> None:
+    """Run the management command in ``sys.argv``; ``settings_module`` where none is named.
+
+    A setting or an import that is wrong, and a database that cannot be reached, end with one line
+    on standard error and exit code 1; ``--traceback`` shows where it happened. Ctrl-C is 130, a
+    reader that has gone 141, both silent.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings_module)
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        settings.INSTALLED_APPS  # noqa: B018  # Django's own commands would go on without settings
+        execute_from_command_line(sys.argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (ImproperlyConfigured, ImportError, OperationalError, SyntaxError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(explain(error))
+
+
+def explain(error: Exception) -> str:
+    """Return what was wrong, where, and what to look at, in one line."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, ImproperlyConfigured):
+        return f"Settings: {reason}"
+    if isinstance(error, OperationalError):
+        reason = str(error).partition("\n")[0]
+        return f"Database: {reason}. Check DATABASE_URL and the server; --traceback shows more."
+    return f"Import: {reason} ({_place(error)}); --traceback shows more."
+
+
+def _place(error: Exception) -> str:
+    """Return the file and line of the project's own code that an import failed in."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "-packages" not in frame.filename]
+    own = [frame for frame in own if Path(frame.filename).is_file()]  # not <frozen importlib>
+    standard_library = Path(os.__file__).parent
+    own = [frame for frame in own if not Path(frame.filename).is_relative_to(standard_library)]
+    last = own[-1] if own else frames[-1]
+    return f"{last.filename}, line {last.lineno}"

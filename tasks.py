@@ -37,7 +37,7 @@ def expire(c: Context, dry_run: bool = False, as_of: str | None = None, json: bo
 
 @task(help={"accounts": "How many sample accounts to make."})
 def demo(c: Context, accounts: int = 5_000) -> None:
-    """Show the daily job on sample data, in an SQLite file of its own."""
+    """Show the daily job on sample data."""
     env = {
         "ENV_FILE": os.devnull,
         "ENVIRONMENT": "demo",
@@ -68,6 +68,12 @@ def demo(c: Context, accounts: int = 5_000) -> None:
         _show(before, summary())
 
 
+@task()
+def bench(c: Context) -> None:
+    """Measure what the tasks cost, as ratios of paired runs."""
+    process.become(c, [sys.executable, "-m", "tests.benchmarks.bench_tasks"])
+
+
 def _show(before: dict[str, int], after: dict[str, int]) -> None:
     """Draw the accounts in each status, before and after."""
     from rich.console import Console
@@ -86,3 +92,4 @@ def _show(before: dict[str, int], after: dict[str, int]) -> None:
 ns = kit(ROOT)
 ns.add_task(expire)
 ns.add_task(demo)
+ns.add_task(bench)

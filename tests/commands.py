@@ -1,6 +1,7 @@
 """Starts real commands, in an environment that holds nothing of this machine but PATH."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,10 @@ class Done:
 
 class Commands:
     """Runs `inv` and `manage.py` of this checkout."""
+
+    python = shlex.quote(
+        str(BIN.relative_to(ROOT) / "python") if BIN.is_relative_to(ROOT) else sys.executable
+    )
 
     def __init__(self, home: Path) -> None:
         self.home = home

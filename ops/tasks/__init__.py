@@ -1,11 +1,17 @@
 """The Invoke side of the kit: one collection a file."""
 
 import os
+import sys
 from pathlib import Path
 
-from invoke import Collection
+# Invoke switches it off, and every call would compile the kit anew.
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
-from ops.tasks import db, deps, manage, quality
+from invoke import Collection
+from invoke.main import program
+
+from ops.tasks import db, deps, dev, doctor, graph, manage, quality, readme
+from ops.tasks.cli import KitProgram
 
 FALSE = ("false", "no", "off", "0")
 
@@ -13,15 +19,19 @@ FALSE = ("false", "no", "off", "0")
 def kit(root: Path) -> Collection:
     """Return the kit's tasks for the repository at ``root``, for a ``tasks.py`` to add its own to.
 
-    Invoke reads ``INVOKE_RUN_DRY=false`` as true, for any text is; here it means what it says.
+    The program that is running takes over what Invoke's own command line lacks: ``.venv/bin/inv``
+    is Invoke's, and there is no other place for it. Invoke reads ``INVOKE_RUN_DRY=false`` as true,
+    for any text is; here it means what it says.
     """
     for name, value in os.environ.items():
         if name.startswith("INVOKE_RUN_") and value.lower() in FALSE:
             os.environ[name] = ""
+    program.__class__ = KitProgram
     collection = Collection()
     collection.configure({"ops": {"root": str(root)}})
     collection.add_collection(db.collection)
+    collection.add_collection(dev.collection)
     collection.add_collection(deps.collection)
-    for task in (manage.manage, *quality.tasks):
+    for task in (*quality.tasks, doctor.doctor, graph.graph, readme.readme, manage.manage):
         collection.add_task(task)
     return collection

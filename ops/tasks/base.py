@@ -10,13 +10,14 @@ from ops.tasks import process
 
 
 class KitTask(Task[Any]):
-    """An Invoke task that never drops what stands after ``--``.
+    """An Invoke task with Django's positional words, which never drops what stands after ``--``.
 
     Invoke hands the same words to each of several tasks, and to a task that has no use for them it
     says nothing: both are refused here, with exit code 2.
     """
 
     passes_on = False
+    operands: tuple[str, ...] = ()
 
     def __call__(self, c: Context, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body."""
@@ -29,17 +30,23 @@ class KitTask(Task[Any]):
 
 def task(
     *,
+    operands: tuple[str, ...] = (),
     passes_on: bool = False,
+    iterable: tuple[str, ...] = (),
     help: Mapping[str, str] | None = None,  # noqa: A002  # Invoke's own word
 ) -> Callable[[Callable[..., None]], KitTask]:
     """Declare a task with long options only, as Django spells them.
 
-    ``passes_on``: what the user types after ``--`` reaches the command unchanged.
+    ``operands``: options that may also be given by their place, in this order. ``passes_on``: what
+    the user types after ``--`` reaches the command unchanged. ``iterable``: options that may be
+    repeated.
     """
 
     def declare(body: Callable[..., None]) -> KitTask:
-        declared = KitTask(body, auto_shortflags=False, help=dict(help or {}))
-        declared.passes_on = passes_on
+        declared = KitTask(
+            body, auto_shortflags=False, positional=(), iterable=iterable, help=dict(help or {})
+        )
+        declared.operands, declared.passes_on = operands, passes_on
         return declared
 
     return declare

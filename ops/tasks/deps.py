@@ -1,12 +1,16 @@
 """`inv deps.*`: the hashed locks."""
 
 import sys
+from pathlib import Path
 
 from invoke import Collection, Context
 
 from ops.tasks.base import task
-from ops.tasks.process import options, run
+from ops.tasks.process import become, options, run
 
+GROUP = "Dependencies"
+#: --strict: a package that could not be looked up is no clean one.
+AUDIT = ("--disable-pip", "--require-hashes", "--strict")
 OPTIONS = (
     *("pyproject.toml", "--quiet", "--universal", "--generate-hashes", "--no-emit-index-url"),
     *("--custom-compile-command", "inv deps.lock"),
@@ -15,7 +19,7 @@ OPTIONS = (
 
 @task(help={"upgrade": "Take the newest versions instead of keeping the locked ones."})
 def lock(c: Context, upgrade: bool = False) -> None:
-    """Write requirements.txt and requirements-dev.txt from pyproject.toml, with hashes."""
+    """Write the hashed locks from pyproject.toml (uv)."""
     uv = [sys.executable, "-m", "uv", f"--directory={c.config.ops.root}"]
     compile_ = [*uv, "pip", "compile", *OPTIONS, *options(upgrade=upgrade)]
     run(c, [*compile_, "--output-file=requirements.txt"])
@@ -23,4 +27,11 @@ def lock(c: Context, upgrade: bool = False) -> None:
     run(c, [*compile_, *dev, "--output-file=requirements-dev.txt"])
 
 
-collection = Collection("deps", lock)
+@task()
+def audit(c: Context) -> None:
+    """Look up known vulnerabilities (pip-audit)."""
+    lock = str(Path(c.config.ops.root) / "requirements-dev.txt")
+    become(c, [sys.executable, "-m", "pip_audit", *AUDIT, "-r", lock])
+
+
+collection = Collection("deps", lock, audit)

@@ -1,9 +1,7 @@
 """Gives a fresh checkout its `.env`, from `.env.example`."""
 
 import os
-import secrets
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -22,6 +20,8 @@ def ensure(root: Path, *, dry: bool = False) -> None:
         for name, value in pairs:
             os.environ.setdefault(name, value)
         return
+    import tempfile
+
     with tempfile.NamedTemporaryFile("w", dir=root, prefix=".env.", encoding="utf-8") as new:
         new.write(text)
         new.flush()
@@ -34,5 +34,7 @@ def ensure(root: Path, *, dry: bool = False) -> None:
 
 def filled_in(example: str) -> str:
     """Return the text of ``.env.example`` with a random key after a bare ``SECRET_KEY=``."""
+    import secrets
+
     key = f"SECRET_KEY={secrets.token_urlsafe(50)}"
     return "\n".join(key if line == "SECRET_KEY=" else line for line in example.split("\n"))

@@ -2,11 +2,22 @@
 
 from invoke import Context
 
-from ops.tasks import process
+from ops.tasks import process, target
 from ops.tasks.base import task
 
+GROUP = "Any command"
+DESTRUCTIVE = ("flush", "reset_db", "reset_schema", "restore")
 
-@task(passes_on=True)
-def manage(c: Context) -> None:
+
+@task(
+    passes_on=True,
+    help={"confirm": "The database's name, where a command destroys a protected target."},
+)
+def manage(c: Context, confirm: str | None = None) -> None:
     """Run any management command: inv manage -- COMMAND ARGUMENTS."""
-    process.become(c, process.manage(c, *process.typed()))
+    command, *arguments = process.typed() or ["help"]
+    if command == "migrate":
+        target.guard_backwards(c, arguments, confirm=confirm)
+    elif command in DESTRUCTIVE:
+        target.guard(c, target.ask(c), command, confirm=confirm)
+    process.become(c, process.manage(c, command, *arguments))

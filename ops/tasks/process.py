@@ -6,14 +6,13 @@ them: a child gets a list, the terminal itself, and its exit code comes through 
 """
 
 import os
-import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,11 +22,7 @@ from invoke import Context, Exit
 
 from ops.config import Config, ConfigError, load
 from ops.tasks import dotenv
-
-SECRET_NAME = re.compile(r"(?i)(key|token|secret|password|passwd|pwd)")
-SECRET_OPTION = re.compile(r"(?i)(--[\w-]*(?:token|secret|password|passwd)[\w-]*)(=.*)?", re.DOTALL)
-URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):\S*@")
-MASK = "***"
+from ops.tasks.line import line
 
 
 def config(c: Context) -> Config:
@@ -38,13 +33,16 @@ def config(c: Context) -> Config:
         raise Exit(str(error), code=1) from error
 
 
-def manage(c: Context, *arguments: str) -> list[str]:
+def manage(c: Context, *arguments: str, absolute: bool = False) -> list[str]:
     """Return the argument list of a management command, run by this very Python.
 
-    A fresh checkout gets its ``.env`` first.
+    Its paths are short ones, unless they must be ``absolute`` for a command that runs elsewhere. A
+    fresh checkout gets its ``.env`` first.
     """
     manage_py = config(c).manage
     dotenv.ensure(Path(c.config.ops.root), dry=is_dry(c))
+    if absolute:
+        return [sys.executable, str(manage_py), *arguments]
     return [_short(c, sys.executable), _short(c, manage_py), *arguments]
 
 
@@ -60,15 +58,6 @@ def options(**values: object) -> list[str]:
 def typed() -> list[str]:
     """Return what the user typed after the first ``--``, word for word."""
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-
-
-def line(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-    """Return a command line that can be pasted into a shell, with its secrets masked."""
-    changes = [
-        f"{name}={MASK if SECRET_NAME.search(name) else shlex.quote(_mask_url(value))}"
-        for name, value in (env or {}).items()
-    ]
-    return " ".join([*changes, shlex.join(_mask(argv))])
 
 
 def become(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
@@ -91,19 +80,27 @@ def become(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None
         raise _absent(argv) from error
 
 
-def run(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+def run(
+    c: Context,
+    argv: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    folder: Path | None = None,
+) -> None:
     """Run one of a task's several steps in the terminal, and end the task if it fails.
 
-    Ctrl-C is the child's: this process waits on. SIGTERM is handed on. Raises ``Exit`` with the
-    child's own code, 128+n where signal n ended it. Under ``--dry`` the line is printed instead.
+    ``folder`` is where, if not where the user is. Ctrl-C is the child's: this process waits on.
+    SIGTERM is handed on. Raises ``Exit`` with the child's own code, 128+n where signal n ended it.
+    Under ``--dry`` the line is printed instead.
     """
     if is_dry(c):
-        print(line(argv, env))
+        there = f"cd {shlex.quote(str(folder))} && " if folder else ""
+        print(f"{there}{line(argv, env)}")
         return
     with _signals_left_to_child() as children:
         try:
             child = subprocess.Popen(  # noqa: S603  # a list, no shell
-                argv, env={**os.environ, **(env or {})}, cwd=_folder(c)
+                argv, env={**os.environ, **(env or {})}, cwd=folder or _folder(c)
             )
         except FileNotFoundError as error:
             raise _absent(argv) from error
@@ -127,7 +124,7 @@ def probe(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None)
         check=False,
     )
     if done.returncode:
-        raise Exit(done.stderr.strip() or None, code=exit_code(done.returncode))
+        raise Exit(_reason(done.stderr) or None, code=exit_code(done.returncode))
     return done.stdout
 
 
@@ -154,6 +151,8 @@ def gather(c: Context, steps: Mapping[str, Step]) -> dict[str, Outcome]:
         for step in steps.values():
             print(line(step.argv, step.env))
         return {}
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(len(steps)) as pool:
         return dict(zip(steps, pool.map(partial(_outcome, c), steps.values()), strict=True))
 
@@ -170,6 +169,12 @@ def _outcome(c: Context, step: Step) -> Outcome:
         check=False,
     )
     return Outcome(exit_code(done.returncode), time.monotonic() - start, done.stdout)
+
+
+def graphviz() -> str | None:
+    """Return the program that draws: ``dot`` on PATH, else the one of the package graphviz-pure."""
+    beside = shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))
+    return shutil.which("dot") or beside or shutil.which("graphviz-pure")
 
 
 def is_dry(c: Context) -> bool:
@@ -210,6 +215,16 @@ def _folder(c: Context) -> Path | None:
     return None if Path.cwd().is_relative_to(root) else root
 
 
+def _reason(errors: str) -> str:
+    """Return what a failed command said; of a traceback, its last line and where it happened."""
+    lines = [line.strip() for line in errors.strip().splitlines()]
+    if not any(line.startswith("Traceback (") for line in lines):
+        return errors.strip()
+    places = [line for line in lines if line.startswith('File "') and "-packages" not in line]
+    where = places[-1].split(", in ")[0].removeprefix("File ") if places else ""
+    return f"{lines[-1]} ({where})" if where else lines[-1]
+
+
 def _short(c: Context, path: str | Path) -> str:
     """Return a path as a person inside the repository would type it, where that is shorter."""
     path, here = Path(path), Path.cwd()
@@ -217,24 +232,6 @@ def _short(c: Context, path: str | Path) -> str:
         return str(path)
     short = str(path.relative_to(here))
     return short if os.sep in short else os.path.join(os.curdir, short)  # noqa: PTH118  # keeps ./
-
-
-def _mask(argv: Sequence[str]) -> Iterator[str]:
-    """Yield the words with passwords masked: in a URL, behind ``=``, and as the next word."""
-    hide = False
-    for word in argv:
-        option = SECRET_OPTION.fullmatch(word)
-        if hide and not word.startswith("-"):
-            yield MASK
-        elif option and option[2]:
-            yield f"{option[1]}={MASK}"
-        else:
-            yield _mask_url(word)
-        hide = bool(option and not option[2])
-
-
-def _mask_url(word: str) -> str:
-    return URL_PASSWORD.sub(rf"\1:{MASK}@", word)
 
 
 def _absent(argv: Sequence[str]) -> Exit:

@@ -3,6 +3,7 @@
 import pytest
 
 
+@pytest.mark.engines("postgresql")
 def test_showmigrations_lists_the_articles_three(commands, database_url):
     """`showmigrations users` prints the three migrations, applied."""
     done = commands.manage("showmigrations", "users", DATABASE_URL=database_url)
@@ -25,6 +26,7 @@ def test_sqlmigrate_prints_the_articles_statement(commands, database_url):
     )
 
 
+@pytest.mark.engines("postgresql")
 def test_models_have_their_migrations(commands, database_url):
     """`makemigrations --check` finds nothing to write."""
     done = commands.manage("makemigrations", "--check", "--dry-run", DATABASE_URL=database_url)

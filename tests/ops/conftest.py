@@ -31,6 +31,10 @@ import json
 import os
 import sys
 
+if sys.argv[1:] == ["target", "--json"]:
+    print(json.dumps(dict.fromkeys(["environment", "host", "port", "database", "user"], "")
+          | {"engine": "sqlite"}))
+    sys.exit()
 print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "pid": os.getpid()}))
 sys.exit(int(os.environ.get("CODE", "0")))
 """
@@ -64,3 +68,13 @@ def repository(tmp_path: Path) -> Repository:
     (root / "src/manage.py").write_text(MANAGE)
     (root / "pyproject.toml").write_text('[tool.ops]\nmanage = "src/manage.py"\n')
     return Repository(root, Commands(tmp_path))
+
+
+@pytest.fixture
+def no_clients(tmp_path: Path) -> str:
+    """Return a PATH without any database's client program."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("inv", "python"):
+        (folder / name).symlink_to(BIN / name)
+    return str(folder)

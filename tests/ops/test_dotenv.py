@@ -1,5 +1,6 @@
 """A fresh checkout gets its `.env`; a server that was not configured does not."""
 
+import secrets
 import stat
 import threading
 
@@ -80,7 +81,7 @@ def test_the_faster_task_wins(root, monkeypatch):
         (root / ".env").write_text("theirs")
         return "ours"
 
-    monkeypatch.setattr(dotenv.secrets, "token_urlsafe", meanwhile)
+    monkeypatch.setattr(secrets, "token_urlsafe", meanwhile)
     dotenv.ensure(root)
     assert (root / ".env").read_text() == "theirs"
 

@@ -7,6 +7,8 @@ import tomllib
 
 import pytest
 
+from ops.tasks import readme
+from tasks import ns
 from tests.commands import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
@@ -75,6 +77,12 @@ def test_files_are_short():
     files = [*ROOT.glob("ops/**/*.py"), *ROOT.glob("backend/**/*.py"), ROOT / "tasks.py"]
     long = {str(file): len(file.read_text("utf-8").splitlines()) for file in files}
     assert {name: lines for name, lines in long.items() if lines > 250} == {}
+
+
+def test_readme_has_the_table_of_the_tasks():
+    """The table in README.md is the one that the tasks make: `inv readme` writes it."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert readme.table(ns) in text
 
 
 def test_kit_root_package_is_empty():

@@ -27,6 +27,7 @@ def test_target_of_an_empty_database(commands, empty_database_url, engine):
     ]
 
 
+@pytest.mark.engines("postgresql")
 def test_target_of_a_migrated_database(commands, database_url):
     """Nothing is missing."""
     done = commands.manage("target", "--json", DATABASE_URL=database_url)
@@ -51,12 +52,13 @@ def test_asking_creates_no_table(commands, empty_database_url):
     assert (done.code, done.out) == (0, "")
 
 
-def test_password_is_never_shown(commands, database_url, engine):
+@pytest.mark.engines("postgresql")
+def test_password_is_never_shown(commands, database_url):
     """What is printed names the user and not the password."""
     url = database_url.replace("postgres:@", "postgres:hunter2@").replace(
         "postgres@", "postgres:hunter2@"
     )
-    assert ("hunter2" in url) is (engine == "postgresql")
+    assert "hunter2" in url
     for argv in (["target"], ["target", "--json"]):
         done = commands.manage(*argv, DATABASE_URL=url)
         assert done.code == 0

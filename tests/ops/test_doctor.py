@@ -1,0 +1,74 @@
+"""`inv doctor`: each line is OK, or says what is wrong and the command that mends it."""
+
+import json
+
+import pytest
+
+from ops.tasks import doctor
+
+
+def lines(text: str) -> dict[str, tuple[str, str]]:
+    """Return the verdict and the rest of each line, by its name."""
+    split = [line.split(maxsplit=2) for line in text.splitlines()]
+    return {name: (verdict, rest) for verdict, name, rest in split}
+
+
+def test_healthy_checkout_is_all_ok(commands, database_url, engine):
+    """Every line is OK and the exit code is 0."""
+    done = commands.inv("doctor", DATABASE_URL=database_url)
+    found = lines(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert list(found) == [
+        "python", "lock", "settings", "target", "client", "database", "migrations", "graph",
+    ]  # fmt: skip
+    assert {verdict for verdict, _rest in found.values()} == {"OK"}
+    assert found["target"][1].startswith(f"local {engine} ")
+    assert found["database"][1].startswith(f"reachable, {engine} ")
+
+
+@pytest.mark.engines("sqlite")
+def test_unapplied_migrations_name_their_fix(commands, empty_database_url):
+    """What is wrong carries the command that mends it, and the exit code is 1."""
+    done = commands.inv("doctor", DATABASE_URL=empty_database_url)
+    wrong = [line for line in done.out.splitlines() if line.startswith("WRONG")]
+    assert done.code == 1
+    assert [line.rpartition("->  ")[2] for line in wrong] == ["inv db.migrate"]
+
+
+@pytest.mark.engines("postgresql")
+def test_unreachable_server_is_a_line(commands, empty_database_url):
+    """The driver's reason stands in the line, and the password does not."""
+    url = "postgresql://me:hunter2@127.0.0.1:1/x"
+    done = commands.inv("doctor", DATABASE_URL=url)
+    verdict, rest = lines(done.out)["database"]
+    assert (done.code, verdict) == (1, "WRONG")
+    assert "Connection refused" in rest
+    assert "hunter2" not in done.out + done.err
+
+
+def test_broken_settings_are_a_line(commands, tmp_path):
+    """Django's own line is shown, the other things are looked at all the same."""
+    done = commands.inv("doctor", DATABASE_URL="nonsense")
+    found = lines(done.out)
+    assert done.code == 1
+    assert list(found) == ["python", "lock", "settings", "graph"]
+    assert found["settings"][0] == "WRONG"
+    assert "DATABASE_URL (from the environment) is not valid" in found["settings"][1]
+
+
+@pytest.mark.engines("sqlite")
+def test_json_is_one_list(commands, database_url):
+    """--json prints the same lines, and nothing else."""
+    done = commands.inv("doctor", "--json", DATABASE_URL=database_url)
+    found = json.loads(done.out)
+    assert {tuple(line) for line in found} == {("name", "ok", "detail", "fix")}
+    assert all(line["ok"] for line in found)
+
+
+def test_lock_that_differs_is_named(tmp_path):
+    """A package that is not as locked is named; so is a lock that is not there."""
+    assert doctor._lock(tmp_path).fix == "inv deps.lock"
+    (tmp_path / "requirements-dev.txt").write_text("invoke==0.1 \\\n    --hash=sha256:0\n")
+    line = doctor._lock(tmp_path)
+    assert not line.ok
+    assert line.detail.startswith("1 package(s) differ from requirements-dev.txt: invoke ")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from invoke import Argument, Exit, ParseError, Program
-from invoke.parser import ParserContext
+from invoke.parser import Parser, ParserContext
 
 from ops.tasks import completion
 
@@ -23,20 +23,36 @@ OWN = "This repository"
 class KitProgram(Program):
     """Invoke's program, as it behaves once the kit's tasks are loaded."""
 
+    def _make_parser(self) -> Parser:
+        """Return a parser of the tasks that are named on the line: it copies all that it is given.
+
+        Completion may name any, and gets them all.
+        """
+        if self.args.complete.value:
+            return super()._make_parser()
+        return Parser(initial=self.initial_context, contexts=self.named())
+
+    def named(self) -> list[ParserContext]:
+        """Return what the parser must know of the tasks whose name was typed."""
+        return [
+            ParserContext(name=name, aliases=aliases, args=self.collection[name].get_arguments())
+            for name, aliases in self.collection.task_names.items()
+            if {name, *aliases}.intersection(self.argv)
+        ]
+
     def parse_tasks(self) -> None:
         """Parse the tasks and their options; what is wrong ends in one line and exit code 2."""
         contexts = {
-            name: context
-            for context in self.collection.to_contexts()
+            str(name): context
+            for context in self.named()
             for name in (context.name, *context.aliases)
-            if name
         }
         operands = {name: getattr(self.collection[name], "operands", ()) for name in contexts}
         self.core.unparsed = list(spell_out(self.core.unparsed, contexts, operands))
         try:
             super().parse_tasks()
         except ParseError as error:
-            raise Exit(explain(error, list(contexts)), code=2) from error
+            raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
 
     def parse_cleanup(self) -> None:
         """Complete app and migration names where a task takes them; else as Invoke does."""
@@ -50,6 +66,8 @@ class KitProgram(Program):
             sys.stdout.flush()
         except BrokenPipeError as error:
             raise pipe_closed() from error
+        except ParseError as error:
+            raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
 
     def no_tasks_given(self) -> None:
         """List the tasks, in their groups."""

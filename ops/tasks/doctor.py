@@ -1,7 +1,6 @@
 """`inv doctor`: is everything here that the tasks need, and if not, what mends it."""
 
 import json
-import platform
 import re
 import sys
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ def _as_text(line: Line) -> str:
 
 
 def _python() -> Line:
-    return Line("python", ok=True, detail=f"{platform.python_version()}, {sys.executable}")
+    return Line("python", ok=True, detail=f"{sys.version.split()[0]}, {sys.executable}")
 
 
 def _lock(root: Path) -> Line:

@@ -24,7 +24,7 @@ def steps(c):
 
 
 ns = kit(Path(__file__).resolve().parent)
-ns.add_task(steps)
+ns.add_task(steps, aliases=("st",))
 """
 MANAGE = """\
 import json

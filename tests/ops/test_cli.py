@@ -68,6 +68,7 @@ def test_no_word_is_lost(words):
     ("argv", "message"),
     [
         (["db.migrat"], "There is no task 'db.migrat'. Did you mean db.migrate"),
+        (["--help", "db.shw"], "There is no task 'db.shw'. Did you mean db.show"),
         (["xyzzy"], "There is no task 'xyzzy'. 'inv' lists the tasks."),
         (["db.show", "--pln"], "There is no option '--pln'. Did you mean --plan?"),
         (["expire", "--as-of"], "needed value and was not given one"),
@@ -83,6 +84,12 @@ def test_wrong_usage_is_one_line_and_code_2(repository, argv, message):
     done = repository.inv(*argv)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert message in done.err
+
+
+def test_aliases_of_a_repositorys_own_tasks_work(repository):
+    """A task may be called by its other name, as Invoke has it."""
+    done = repository.inv("st", "--", "print('first')")
+    assert (done.code, done.out) == (0, "first\nsecond step\n")
 
 
 def test_help_needs_no_value(commands):

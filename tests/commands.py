@@ -15,6 +15,19 @@ BIN = Path(sys.executable).parent
 SETTINGS = {"ENV_FILE": os.devnull, "DEBUG": "true", "SECRET_KEY": "only-for-tests"}
 
 
+#: Starts Python from sh, for a shebang takes no path with a space.
+HEAD = """#!/bin/sh
+''':'; exec {python} "$0" "$@"
+'''
+"""
+
+
+def write_program(file: Path, body: str) -> None:
+    """Write a program in Python that can be run by its name."""
+    file.write_text(HEAD.format(python=shlex.quote(sys.executable)) + body, "utf-8")
+    file.chmod(0o755)
+
+
 @dataclass(frozen=True)
 class Done:
     """What a command came to."""

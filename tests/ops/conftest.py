@@ -12,6 +12,8 @@ TASKS = """\
 import sys
 from pathlib import Path
 
+import invoke
+
 from ops.tasks import kit, process
 from ops.tasks.base import task
 
@@ -23,8 +25,15 @@ def steps(c):
     process.run(c, [sys.executable, "-c", "print('second step')"], {"NOTE": "a b"})
 
 
+@invoke.task(aliases=["hi"])
+def hello(c):
+    \"\"\"Say hello: a task of plain Invoke.\"\"\"
+    print("hello")
+
+
 ns = kit(Path(__file__).resolve().parent)
-ns.add_task(steps, aliases=("st",))
+ns.add_task(steps)
+ns.add_task(hello)
 """
 MANAGE = """\
 import json

@@ -29,7 +29,7 @@ from ops.schema import states
 from ops.schema.backups import backup, default_file
 from ops.schema.dumps import clients, mysql, postgresql, sqlite
 from ops.schema.errors import BackupFailedError
-from tests.commands import ROOT
+from tests.commands import ROOT, write_program
 from tests.engines import server_settings
 
 NOW = datetime.datetime(2026, 3, 1, 4, 17, 5, 123456, tzinfo=datetime.UTC)
@@ -135,10 +135,7 @@ def fake(tmp_path, monkeypatch):
     def make(name, *body):
         file = folder / name
         real = (clients.from_package(name) or [""])[0]
-        file.write_text(
-            "\n".join([f"#!{sys.executable}", "import os, sys", f"REAL = {real!r}", *body])
-        )
-        file.chmod(0o755)
+        write_program(file, "\n".join(["import os, sys", f"REAL = {real!r}", *body]))
 
     return make
 

@@ -17,7 +17,7 @@ from invoke import Config, Context, Exit
 from ops.schema.drawing import PADDING, dot, mermaid, width
 from ops.schema.graph import Box, Column, Graph, Kind, Relation
 from ops.tasks import graph as tasks
-from tests.commands import BIN, ROOT, Commands, Done
+from tests.commands import BIN, ROOT, Commands, Done, write_program
 
 FILES = {
     "pyproject.toml": '[tool.ops]\nmanage = "backend/manage.py"\n',
@@ -489,11 +489,9 @@ def test_a_dot_on_path_comes_first(shop, tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "dot"
-    program.write_text(
-        f"#!{sys.executable}\nimport sys\n"
-        "open(sys.argv[3], 'w').write(f'<svg>{sys.argv[1:3]}</svg>\\n')\n"
+    write_program(
+        program, "import sys\nopen(sys.argv[3], 'w').write(f'<svg>{sys.argv[1:3]}</svg>\\n')\n"
     )
-    program.chmod(0o755)
     done = shop.inv("graph", PATH=f"{folder}{os.pathsep}{BIN}")
     assert done.code == 0, done.err
     first, stamp = (shop.root / "docs/models.svg").read_text().splitlines()

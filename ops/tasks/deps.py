@@ -20,7 +20,8 @@ OPTIONS = (
 @task(help={"upgrade": "Take the newest versions instead of keeping the locked ones."})
 def lock(c: Context, upgrade: bool = False) -> None:
     """Write the hashed locks from pyproject.toml (uv)."""
-    uv = [sys.executable, "-m", "uv", f"--directory={c.config.ops.root}"]
+    # A company's own certificates stand in the system's store, not in uv's.
+    uv = [sys.executable, "-m", "uv", "--system-certs", f"--directory={c.config.ops.root}"]
     compile_ = [*uv, "pip", "compile", *OPTIONS, *options(upgrade=upgrade)]
     run(c, [*compile_, "--output-file=requirements.txt"])
     dev = options(group="dev", constraint="requirements.txt")

@@ -13,6 +13,7 @@ from ops.tasks import process
 from ops.tasks.base import task
 
 GROUP = "Quality"
+CRON = re.compile(r"^\s*- cron:\s*[\"']?([^\"'#\n]+?)[\"']?\s*(?:#.*)?$", re.MULTILINE)
 PIN = re.compile(r"^([a-z0-9-]+)==([\w.]+) \\$", re.MULTILINE)  # lines with a marker are left out
 
 
@@ -29,7 +30,8 @@ class Line:
 @task(help={"json": "Print one JSON list."})
 def doctor(c: Context, json: bool = False) -> None:
     """Look at what the tasks need, and say what mends it."""
-    lines = [_python(), _lock(Path(c.config.ops.root)), *_django(c), _graph()]
+    root = Path(c.config.ops.root)
+    lines = [_python(), _lock(root), *_django(c), _graph(), _schedule(root)]
     print(_as_json(lines) if json else "\n".join(map(_as_text, lines)))
     if not all(line.ok for line in lines):
         raise Exit(code=1)
@@ -89,3 +91,10 @@ def _graph() -> Line:
     if program:
         return Line("graph", ok=True, detail=program)
     return Line("graph", ok=False, detail="no Graphviz", fix="pip install graphviz-pure")
+
+
+def _schedule(root: Path) -> Line:
+    """Say which workflows of GitHub Actions run by the clock, and when (in UTC)."""
+    files = sorted((root / ".github/workflows").glob("*.y*ml"))
+    found = [f"{file.name} {cron}" for file in files for cron in CRON.findall(file.read_text())]
+    return Line("schedule", ok=True, detail=", ".join(found) or "no workflow runs by the clock")

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from ops.schema import services
 from tests.commands import ROOT
 
 
@@ -179,3 +180,24 @@ def test_development_tasks_wrap_their_command(commands, database_url, argv, line
     assert (done.code, done.err) == (0, "")
     assert done.out == f"{commands.python} backend/manage.py {line}\n"
     assert (ROOT / "backend/manage.py").exists()
+
+
+def test_backup_and_restore_bring_the_rows_back(commands, database_url, tmp_path):
+    """What a flush took away comes back, with the target on the screen."""
+    env = {"DATABASE_URL": database_url}
+    count = ("account_summary", "--json")
+    assert commands.manage("create_sample_accounts", "--count=20", **env).code == 0
+    before = commands.manage(*count, **env).out
+    file = str(tmp_path / "saved")
+    assert commands.inv("db.backup", f"--output={file}", **env).code == 0
+    assert commands.inv("db.flush", **env).code == 0
+    restored = commands.inv("db.restore", file, **env)
+    assert (restored.code, restored.err[:20]) == (0, "Restore into: local ")
+    assert commands.manage(*count, **env).out == before
+
+
+def test_read_only_session_of_mysql_is_asked_of_its_client():
+    """MySQL and MariaDB set it as the session begins."""
+    arguments, environment = services._read_only("mysql", ["mysql"], ["app"], {"A": "b"})
+    assert arguments == ["--init-command=SET SESSION TRANSACTION READ ONLY", "app"]
+    assert environment == {"A": "b"}

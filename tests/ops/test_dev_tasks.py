@@ -109,3 +109,27 @@ def test_app_starts_beside_the_others_and_static_files_are_collected(copy):
     static = copy.inv("dev.static", **env)
     assert static.code == 0
     assert (copy.root / "var/static/admin/css/base.css").exists()
+
+
+def test_make_and_squash_write_files(copy):
+    """An empty migration is written and squashed, in a repository that is not this one."""
+    env = {"DATABASE_URL": "sqlite://:memory:"}
+    made = copy.inv("db.make", "users", "--empty", "--name", "by_hand", **env)
+    assert made.code == 0, made
+    folder = copy.root / "src/users/migrations"
+    assert (folder / "0004_by_hand.py").exists()
+    squashed = copy.inv("db.squash", "users", "0004", "--", "--no-input", **env)
+    assert squashed.code == 0, squashed
+    assert "replaces = [" in (folder / "0001_squashed_0004_by_hand.py").read_text()
+
+
+def test_fix_mends_and_formats(copy):
+    """`inv fix` takes an unused import out and formats; `inv lint` has nothing to say then."""
+    with (copy.root / "pyproject.toml").open("a") as settings:
+        settings.write('[tool.ruff.lint]\nselect = ["F"]\n')
+    file = copy.root / "src/untidy.py"
+    file.write_text("import os\nx = {  'a':1 }\n")
+    assert copy.inv("lint").code == 1
+    assert copy.inv("fix").code == 0
+    assert file.read_text() == 'x = {"a": 1}\n'
+    assert copy.inv("lint").code == 0

@@ -20,6 +20,7 @@ def test_healthy_checkout_is_all_ok(commands, database_url, engine):
     assert (done.code, done.err) == (0, "")
     assert list(found) == [
         "python", "lock", "settings", "target", "client", "database", "migrations", "graph",
+        "schedule",
     ]  # fmt: skip
     assert {verdict for verdict, _rest in found.values()} == {"OK"}
     assert found["target"][1].startswith(f"local {engine} ")
@@ -51,7 +52,7 @@ def test_broken_settings_are_a_line(commands, tmp_path):
     done = commands.inv("doctor", DATABASE_URL="nonsense")
     found = lines(done.out)
     assert done.code == 1
-    assert list(found) == ["python", "lock", "settings", "graph"]
+    assert list(found) == ["python", "lock", "settings", "graph", "schedule"]
     assert found["settings"][0] == "WRONG"
     assert "DATABASE_URL (from the environment) is not valid" in found["settings"][1]
 
@@ -72,3 +73,14 @@ def test_lock_that_differs_is_named(tmp_path):
     line = doctor._lock(tmp_path)
     assert not line.ok
     assert line.detail.startswith("1 package(s) differ from requirements-dev.txt: invoke ")
+
+
+def test_schedules_are_those_of_the_workflows(tmp_path):
+    """Every cron line of every workflow is shown; a repository without one says so."""
+    assert doctor._schedule(tmp_path).detail == "no workflow runs by the clock"
+    folder = tmp_path / ".github/workflows"
+    folder.mkdir(parents=True)
+    text = "on:\n  schedule:\n    - cron: '17 4 * * *'  # early\n    - cron: 5 9 * * 1\n"
+    (folder / "daily.yml").write_text(text)
+    (folder / "ci.yaml").write_text("on: push\n")
+    assert doctor._schedule(tmp_path).detail == "daily.yml 17 4 * * *, daily.yml 5 9 * * 1"

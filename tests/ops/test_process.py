@@ -47,6 +47,14 @@ def test_what_was_typed_is_what_arrives(repository, typed):
     assert repository.called("manage", "--", *typed)["argv"] == typed
 
 
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(value=WORD | NASTY)
+def test_value_of_an_option_is_what_arrives(repository, value):
+    """So does the value of a task's own option, whatever it is."""
+    called = repository.called("db.make", f"--name={value}")
+    assert called["argv"] == ["makemigrations", f"--name={value}"]
+
+
 @given(argv=st.lists(WORD | NASTY, min_size=1))
 def test_printed_line_can_be_pasted(argv):
     """A shell reads the printed line back as the same words, where nothing is secret in them."""

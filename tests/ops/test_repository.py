@@ -9,7 +9,7 @@ import pytest
 
 from ops.tasks import readme
 from tasks import ns
-from tests.commands import ROOT
+from tests.commands import BIN, ROOT, Commands
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
@@ -88,3 +88,16 @@ def test_readme_has_the_table_of_the_tasks():
 def test_kit_root_package_is_empty():
     """The Django side never loads Invoke through the package, nor the other way round."""
     assert (ROOT / "ops/__init__.py").read_text("utf-8") == ""
+
+
+@pytest.mark.slow
+def test_locks_can_be_written_again(tmp_path):
+    """`inv deps.lock` keeps what is locked, adds no address, and says nothing."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", *LOCKS):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    tasks = "from pathlib import Path\nfrom ops.tasks import kit\nns = kit(Path(__file__).parent)\n"
+    (tmp_path / "tasks.py").write_text(tasks)
+    done = Commands(tmp_path).run(BIN / "inv", "deps.lock", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    for name in LOCKS:
+        assert (tmp_path / name).read_text("utf-8") == (ROOT / name).read_text("utf-8")

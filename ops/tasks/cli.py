@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from invoke import Argument, Exit, ParseError, Program
+from invoke import Argument, Exit, Failure, ParseError, Program
 from invoke.parser import Parser, ParserContext
 
 from ops.tasks import completion
@@ -100,8 +100,8 @@ class KitProgram(Program):
             raise Exit(code=INTERRUPTED) from error
         except BrokenPipeError as error:
             raise pipe_closed() from error
-        except Exit:
-            raise
+        except (Exit, Failure):
+            raise  # Invoke's own ends, with their own codes
         except Exception as error:
             if self.args.debug.value:
                 raise

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from invoke import Collection
 
-from ops.config import load
+from ops.config import ConfigError, load
 
 
 def names(typed: str, collection: Collection) -> list[str]:
@@ -21,7 +21,10 @@ def names(typed: str, collection: Collection) -> list[str]:
     given = [word for word in words[tasks[-1] + 1 : -1] if not word.startswith("-")]
     if "app_label" not in operands:
         return []
-    apps = migrations(Path(collection.configuration()["ops"]["root"]))
+    try:
+        apps = migrations(Path(collection.configuration()["ops"]["root"]))
+    except ConfigError:
+        return []  # the task itself will say what is wrong
     if not given or "app_label" in task.iterable:
         return sorted(apps)
     return sorted(apps.get(given[0], ())) if len(given) < len(operands) else []

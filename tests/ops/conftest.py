@@ -29,6 +29,7 @@ def steps(c):
 def hello(c):
     \"\"\"Say hello: a task of plain Invoke.\"\"\"
     print("hello")
+    c.run("exit ${HELLO:-0}")
 
 
 ns = kit(Path(__file__).resolve().parent)

@@ -90,6 +90,7 @@ def test_tasks_of_plain_invoke_work_with_their_aliases(repository):
     """A repository's own tasks need nothing of the kit; called twice, Invoke runs them once."""
     done = repository.inv("hi", "hello")
     assert (done.code, done.out) == (0, "hello\n")
+    assert repository.inv("hello", HELLO="7").code == 7
 
 
 def test_help_needs_no_value(commands):

@@ -54,7 +54,7 @@ def _lock(root: Path) -> Line:
     """Compare the lock's pins with what is installed."""
     lock = root / "requirements-dev.txt"
     if not lock.exists():
-        return Line("lock", ok=False, detail=f"{lock.name} is not there", fix="inv deps.lock")
+        return Line("lock", ok=True, detail=f"this repository has no {lock.name}")
     pins = PIN.findall(lock.read_text("utf-8"))
     other = [f"{name} {_version(name)}" for name, version in pins if _version(name) != version]
     if other:

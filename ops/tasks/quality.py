@@ -52,7 +52,7 @@ def check(c: Context) -> None:
     settings = {**SETTINGS, "SECRET_KEY": secrets.token_urlsafe(50)}
     gates = {
         "lint": process.Step(LINT),
-        "format": process.Step([*FORMAT, "--check"]),
+        "format": process.Step([*FORMAT, "--check", "--output-format=concise"]),
         "types": process.Step(TYPES),
         "django": process.Step(process.manage(c, "check_migrations", "--no-database"), settings),
     }

@@ -178,7 +178,7 @@ def test_moved_folder_makes_it_anew(checkout, tmp_path):
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_killed_half_way_leaves_nothing_that_counts(checkout, step):
     """After a SIGKILL in any step, the next call waits for the orphan and starts from nothing."""
-    started = checkout.start(SLOW="0.6")
+    started = checkout.start(SLOW="0.3")
     deadline = time.monotonic() + 20
     while len(checkout.calls()) < step and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -193,7 +193,7 @@ def test_killed_half_way_leaves_nothing_that_counts(checkout, step):
 
 def test_two_at_once_make_it_once(checkout):
     """The second waits for the first, finds the work done, and goes on."""
-    both = [checkout.start(SLOW="0.3") for _ in range(2)]
+    both = [checkout.start(SLOW="0.15") for _ in range(2)]
     ended = [(*process.communicate(timeout=60), process.returncode) for process in both]
     assert [code for _out, _err, code in ended] == [0, 0]
     assert sorted(err for _out, err, _code in ended) == ["", MAKING]

@@ -23,7 +23,7 @@ def lock(c: Context, upgrade: bool = False) -> None:
     # A company's own certificates stand in the system's store, not in uv's.
     uv = [sys.executable, "-m", "uv", "--system-certs", f"--directory={c.config.ops.root}"]
     compile_ = [*uv, "pip", "compile", *OPTIONS, *options(upgrade=upgrade)]
-    run(c, [*compile_, "--output-file=requirements.txt"])
+    run(c, [*compile_, "--group=product", "--output-file=requirements.txt"])
     dev = options(group="dev", constraint="requirements.txt")
     run(c, [*compile_, *dev, "--output-file=requirements-dev.txt"])
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, Done
+from tests.commands import BIN, ROOT, Done
 
 MAKING = "inv: making .venv from requirements-dev.txt, once\n"
 FAKE_UV = """#!{python}
@@ -282,6 +282,16 @@ def real_checkout(tmp_path: Path) -> Checkout:
 def test_real_installation(real_checkout):
     """venv and pip install the hashed lock and the project, and the task runs."""
     first, second = real_checkout.run("hello"), real_checkout.run("hello")
+    assert (first.code, first.out, first.err) == (0, "hello\n", MAKING)
+    assert (second.code, second.out, second.err) == (0, "hello\n", "")
+
+
+@pytest.mark.slow
+def test_real_uv(real_checkout):
+    """A real uv on PATH does the same."""
+    real_checkout.uv.symlink_to(BIN / "uv")
+    certificates = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
+    first, second = (real_checkout.run("hello", **certificates) for _again in range(2))
     assert (first.code, first.out, first.err) == (0, "hello\n", MAKING)
     assert (second.code, second.out, second.err) == (0, "hello\n", "")
 

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
+from ops.checkup import Line
 from ops.schema.errors import NoClientError
 from ops.schema.review import findings
 from ops.schema.selectors import target
@@ -18,16 +18,6 @@ SERVER_VERSION = {
     "sqlite": "SELECT sqlite_version()",
     "mysql": "SELECT version()",
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing looked at; ``fix`` is the command that mends it."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
 
 
 def diagnose(alias: str = DEFAULT_DB_ALIAS) -> Iterator[Line]:

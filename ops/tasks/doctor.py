@@ -4,11 +4,12 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from invoke import Context, Exit
 
+from ops.checkup import Line
 from ops.tasks import process
 from ops.tasks.base import task
 
@@ -17,33 +18,18 @@ CRON = re.compile(r"^\s*- cron:\s*[\"']?([^\"'#\n]+?)[\"']?\s*(?:#.*)?$", re.MUL
 PIN = re.compile(r"^([a-z0-9-]+)==([\w.]+) \\$", re.MULTILINE)  # lines with a marker are left out
 
 
-@dataclass(frozen=True)
-class Line:
-    """One thing looked at; ``fix`` is the command that mends it."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
-
-
 @task(help={"json": "Print one JSON list."})
 def doctor(c: Context, json: bool = False) -> None:
     """Look at what the tasks need, and say what mends it."""
     root = Path(c.config.ops.root)
     lines = [_python(), _lock(root), *_django(c), _graph(), _schedule(root)]
-    print(_as_json(lines) if json else "\n".join(map(_as_text, lines)))
+    print(_as_json(lines) if json else "\n".join(map(str, lines)))
     if not all(line.ok for line in lines):
         raise Exit(code=1)
 
 
 def _as_json(lines: list[Line]) -> str:
     return json.dumps([asdict(line) for line in lines])
-
-
-def _as_text(line: Line) -> str:
-    mend = "" if line.ok else f"  ->  {line.fix}"
-    return f"{'OK' if line.ok else 'WRONG':<6} {line.name:<11} {line.detail}{mend}"
 
 
 def _python() -> Line:

@@ -26,7 +26,4 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([asdict(line) for line in lines]))
             return
         for line in lines:
-            mend = "" if line.ok else f"  ->  {line.fix}"
-            self.stdout.write(
-                f"{'OK' if line.ok else 'WRONG':<6} {line.name:<11} {line.detail}{mend}"
-            )
+            self.stdout.write(str(line))

@@ -1,25 +1,47 @@
-"""`[tool.ops]` of pyproject.toml as a frozen dataclass. Standard library only."""
+"""`[tool.ops]` of pyproject.toml as frozen dataclasses. Standard library only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from ops.job_config import ConfigError, Job, read_job, require_table, spelt
+from ops.schedule_config import Schedule, read_schedule
+
+__all__ = ["Config", "ConfigError", "Job", "Schedule", "find_root", "load"]
+
 MANAGE = "backend/manage.py"
-KEYS = {"manage", "protected"}
-
-
-class ConfigError(Exception):
-    """`[tool.ops]` is wrong. The message names the file, the key, the value and what is allowed."""
+KEYS = ("manage", "protected")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Where the kit finds things, with absolute paths, and which environments it guards."""
+    """Where the kit finds things, with absolute paths, what it guards, what runs when and where."""
 
     root: Path
     manage: Path
     protected: frozenset[str]
+    jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def job(self, name: str) -> Job:
+        """Return the declared job, or one with the defaults and no schedule."""
+        return self.jobs.get(name) or Job(name=name)
+
+
+def find_root(start: Path) -> Path | None:
+    """Return the nearest folder at or above ``start`` whose pyproject.toml has ``[tool.ops]``.
+
+    Raises ``ConfigError`` for a pyproject.toml on the way that cannot be read: it could be the one.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file() and "ops" in _tool(file):
+            return folder
+    return None
 
 
 @cache
@@ -28,22 +50,32 @@ def load(root: Path) -> Config:
 
     Raises ``ConfigError`` for a file that cannot be read, an unknown key, and a bad value.
     """
-    import tomllib  # here, so that listing the tasks does not pay for it
-
     file = root / "pyproject.toml"
-    try:
-        table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("ops", {})
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
-    unknown = sorted(set(table) - KEYS)
-    if unknown:
-        allowed = ", ".join(sorted(KEYS))
-        raise ConfigError(f"{file}: tool.ops.{unknown[0]} is not a known key; allowed: {allowed}.")
+    table = require_table(file, "tool.ops", _tool(file).get("ops", {}))
+    if unknown := sorted(set(table) - {*KEYS, "jobs", "schedule"}):
+        raise ConfigError(
+            f"{file}: tool.ops.{spelt(unknown[0])} is not a known key; "
+            f"allowed: {', '.join(KEYS)}. A job is a table, as in [tool.ops.jobs.expire_trials]."
+        )
+    jobs = require_table(file, "tool.ops.jobs", table.get("jobs", {}))
     return Config(
         root=root,
         manage=_manage(file, table.get("manage", MANAGE)),
         protected=frozenset({"production", *_names(file, table.get("protected", []))}),
+        jobs=MappingProxyType({name: read_job(file, name, value) for name, value in jobs.items()}),
+        schedule=read_schedule(file, table.get("schedule", {})),
     )
+
+
+def _tool(file: Path) -> dict[str, Any]:
+    """Return ``[tool]`` of a pyproject.toml."""
+    import tomllib  # here, so that listing the tasks does not pay for it
+
+    try:
+        content = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    return require_table(file, "tool", content.get("tool", {}))
 
 
 def _manage(file: Path, value: Any) -> Path:

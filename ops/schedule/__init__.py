@@ -1,0 +1,1 @@
+"""The schedule of the jobs: pure code, without Django and without Invoke."""

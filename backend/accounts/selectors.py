@@ -7,9 +7,14 @@ from django.db.models import Count, QuerySet
 from accounts.models import Account, Status
 
 
+def trials() -> QuerySet[Account]:
+    """Return the accounts in trial."""
+    return Account.objects.filter(status=Account.TRIALING)
+
+
 def overdue_trials(cutoff: datetime.datetime) -> QuerySet[Account]:
     """Return the accounts still in trial that were created before ``cutoff`` (aware)."""
-    return Account.objects.filter(status=Account.TRIALING, created__lt=cutoff)
+    return trials().filter(created__lt=cutoff)
 
 
 def count_by_status() -> dict[str, int]:

@@ -4,23 +4,45 @@ import datetime
 from dataclasses import dataclass
 
 from accounts.errors import RefusedError
-from accounts.models import Account, trial_time_with_grace
-from accounts.selectors import overdue_trials
+from accounts.jobs import EXPIRE_TRIALS
+from ops.jobs.ledger import Order
+from ops.jobs.services import preview_transition, run_transition
+from ops.jobs.stopping import Stop
+from ops.jobs.transitions import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpireResult:
-    """What one expiry found and did."""
+    """What one expiry found and did; a dry run has no ``run`` in the ledger.
+
+    ``left`` is what a separate query still found due afterwards. ``limit`` says of a dry run which
+    limit a real one would exceed. ``warnings`` are what went wrong beside the job.
+    """
 
     as_of: datetime.datetime
     cutoff: datetime.datetime
     dry_run: bool
     due: int
     expired: int
+    run: int | None = None
+    status: str | None = None
+    batches: int = 0
+    left: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    continues: int | None = None
+    limit: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def expire_trials(
-    *, now: datetime.datetime, as_of: datetime.datetime | None = None, dry_run: bool = False
+    *,
+    now: datetime.datetime,
+    as_of: datetime.datetime | None = None,
+    dry_run: bool = False,
+    order: Order | None = None,
+    stop: Stop | None = None,
+    watch: Watch | None = None,
 ) -> ExpireResult:
     """Move the trials that are over at ``as_of`` (default ``now``, both aware) to TRIAL_EXPIRED.
 
@@ -28,16 +50,37 @@ def expire_trials(
     hours, so that daylight saving shortens nobody's trial. The status stands in the UPDATE itself:
     an account that pays in between stays ACTIVE.
 
-    Raises ``RefusedError`` for a time after ``now``, unless it is a dry run.
+    Raises ``RefusedError`` for a time after ``now``, unless it is a dry run, and what
+    ``run_transition`` raises.
     """
-    as_of = (as_of or now).astimezone(datetime.UTC)
-    if as_of > now and not dry_run:
+    if dry_run:
+        seen = preview_transition(EXPIRE_TRIALS, now=now, as_of=as_of)
+        return ExpireResult(
+            as_of=seen.as_of,
+            cutoff=seen.cutoff,
+            dry_run=True,
+            due=seen.due,
+            expired=0,
+            limit=seen.limit,
+        )
+    if as_of and as_of > now:
         raise RefusedError(
-            f"{as_of.isoformat()} is in the future: nothing was expired. "
+            f"{as_of.astimezone(datetime.UTC).isoformat()} is in the future: nothing was expired. "
             "Add --dry-run to see what would be due then."
         )
-    cutoff = as_of - trial_time_with_grace()
-    overdue = overdue_trials(cutoff)
-    due = overdue.count()
-    expired = 0 if dry_run else overdue.update(status=Account.TRIAL_EXPIRED)
-    return ExpireResult(as_of=as_of, cutoff=cutoff, dry_run=dry_run, due=due, expired=expired)
+    done = run_transition(EXPIRE_TRIALS, now=now, as_of=as_of, order=order, stop=stop, watch=watch)
+    return ExpireResult(
+        as_of=done.as_of,
+        cutoff=done.cutoff,
+        dry_run=False,
+        due=done.due,
+        expired=done.changed,
+        run=done.run,
+        status=done.status,
+        batches=done.batches,
+        left=done.left,
+        seconds=done.seconds,
+        reason=done.reason,
+        continues=done.continues,
+        warnings=done.warnings,
+    )

@@ -28,6 +28,7 @@ TRIAL_GRACE_DAYS = env.integer("TRIAL_GRACE_DAYS", default=1)
 
 INSTALLED_APPS = [
     "ops.schema",
+    "ops.jobs",
     "accounts",
     "users",
     "django.contrib.admin",

@@ -13,10 +13,11 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 PIPE_CLOSED = 141
 INTERRUPTED = 130
+DATABASE = (InternalError, OperationalError)  # psycopg calls a read-only server an internal error
 
 
 def main(settings_module: str) -> None:
@@ -37,7 +38,7 @@ def main(settings_module: str) -> None:
         sys.exit(PIPE_CLOSED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except (ImproperlyConfigured, ImportError, OperationalError, SyntaxError) as error:
+    except (*DATABASE, ImproperlyConfigured, ImportError, SyntaxError) as error:
         if "--traceback" in sys.argv:
             raise
         sys.exit(explain(error))
@@ -48,7 +49,7 @@ def explain(error: Exception) -> str:
     reason = " ".join(str(error).split())
     if isinstance(error, ImproperlyConfigured):
         return f"Settings: {reason}"
-    if isinstance(error, OperationalError):
+    if isinstance(error, DATABASE):
         reason = str(error).partition("\n")[0]
         return f"Database: {reason}. Check DATABASE_URL and the server; --traceback shows more."
     return f"Import: {reason} ({_place(error)}); --traceback shows more."

@@ -175,4 +175,4 @@ def _relation(
 
 def _meta(model: type[Model]) -> "Options[Any]":
     """Return what Django documents as a public interface in spite of its name."""
-    return model._meta  # noqa: SLF001
+    return model._meta

@@ -44,7 +44,7 @@ def test_loaded_users_bring_their_own_account():
     assert not Account.objects.filter(user_id=900).exists()
 
 
-@pytest.mark.parametrize("status", ["", "trialing", "UNKNOWN"])
+@pytest.mark.parametrize("status", ["", "TRIAL", "UNKNOWN"])
 def test_database_refuses_an_unknown_status(status):
     """A status that the code does not know cannot be stored, whoever writes it."""
     account = AccountFactory()

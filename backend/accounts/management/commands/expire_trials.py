@@ -6,15 +6,12 @@ from argparse import ArgumentTypeError
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.errors import RefusedError
 from accounts.services import ExpireResult, expire_trials
-from ops.schema.errors import UnappliedError
-from ops.schema.selectors import require_applied
-
-REFUSED = 3
+from ops.jobs.management.base import REFUSED, JobCommand
 
 
 def instant(text: str) -> datetime.datetime:
@@ -28,7 +25,7 @@ def instant(text: str) -> datetime.datetime:
     return value
 
 
-class Command(BaseCommand):
+class Command(JobCommand):
     """Parses, reads the clock once, calls the service, prints."""
 
     help = "Expire any accounts that are TRIALING beyond the trial days limit"
@@ -44,32 +41,38 @@ class Command(BaseCommand):
             metavar="TIME",
             help="Expire what was due at this time, as in 2026-03-01T04:00Z (default: now).",
         )
-        parser.add_argument(
-            "--json", action="store_true", help="Print the result as one JSON object."
-        )
+        super().add_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Expire the trials; exit code 3 where that is refused and nothing was changed."""
+        """Expire the trials; exit code 3 where that is refused, 4 where it was stopped early."""
         as_json = options.get("json", False)
-        try:
-            require_applied()
+        with self.running(options) as run:
             if not as_json:
                 self.stdout.write("Search for old trial accounts...")
-            result = expire_trials(
-                now=timezone.now(),
-                as_of=options.get("as_of"),
-                dry_run=options.get("dry_run", False),
-            )
-        except (RefusedError, UnappliedError) as refusal:
-            raise CommandError(str(refusal), returncode=REFUSED) from refusal
-        self.stdout.write(_json(result) if as_json else _line(result))
+            try:
+                result = expire_trials(
+                    now=timezone.now(),
+                    as_of=options.get("as_of"),
+                    dry_run=options.get("dry_run", False),
+                    order=run.order,
+                    stop=run.stop,
+                    watch=run.watch,
+                )
+            except RefusedError as refusal:
+                raise CommandError(str(refusal), returncode=REFUSED) from refusal
+        self.stdout.write(_json(result) if as_json else _lines(result))
+        self.finish(result.status, result.reason, result.warnings)
 
 
-def _line(result: ExpireResult) -> str:
-    """Say in one line what happened, in the words of the article for a real run."""
+def _lines(result: ExpireResult) -> str:
+    """Say what happened, in the words of the article for a real run."""
     if result.dry_run:
-        return f"Would expire {result.due} trial(s) created before {result.cutoff.isoformat()}"
-    return f"Expired {result.expired} trial(s)"
+        would = f"Would expire {result.due} trial(s) created before {result.cutoff.isoformat()}"
+        return f"{would}\nA run would be refused: {result.limit}" if result.limit else would
+    said = f"Expired {result.expired} trial(s)"
+    if result.continues:
+        return f"{said}, going on from run {result.continues} with its cutoff"
+    return said
 
 
 def _json(result: ExpireResult) -> str:

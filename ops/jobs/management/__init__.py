@@ -1,0 +1,1 @@
+"""The parts of the commands that other apps use too."""

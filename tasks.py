@@ -19,10 +19,21 @@ DEMO = ROOT / "var" / "demo.sqlite3"
     help={
         "dry-run": "Say how many are due; change nothing.",
         "as-of": "Expire what was due at this time, as in 2026-03-01T04:00Z (default: now).",
+        "max-seconds": "Stop after this long, between two batches, with exit code 4.",
+        "allow": "Let a run pass that the limits refuse, of at most this many rows; with --reason.",
+        "reason": "Why; it is kept in the ledger.",
         "json": "Print the result as one JSON object.",
     },
 )
-def expire(c: Context, dry_run: bool = False, as_of: str | None = None, json: bool = False) -> None:
+def expire(
+    c: Context,
+    dry_run: bool = False,
+    as_of: str | None = None,
+    max_seconds: str | None = None,
+    allow: str | None = None,
+    reason: str | None = None,
+    json: bool = False,
+) -> None:
     """Expire the trials that are over (manage.py expire_trials)."""
     at = target.ask(c)
     if at.unapplied and not at.embedded:
@@ -30,7 +41,14 @@ def expire(c: Context, dry_run: bool = False, as_of: str | None = None, json: bo
     if at.unapplied:
         print(f"Applying {len(at.unapplied)} migration(s) to {at.database}", file=sys.stderr)
         process.run(c, process.manage(c, "migrate", "--verbosity=0"))
-    options = process.options(dry_run=dry_run, as_of=as_of, json=json)
+    options = process.options(
+        dry_run=dry_run,
+        as_of=as_of,
+        max_seconds=max_seconds,
+        allow=allow,
+        reason=reason,
+        json=json,
+    )
     process.become(c, process.manage(c, "expire_trials", *options, *process.typed()))
 
 
@@ -67,6 +85,11 @@ def demo(c: Context, accounts: int = 5_000) -> None:
     step("expire_trials")
     if not process.is_dry(c):
         _show(before, summary())
+    step("undo_run", "1")
+    step("expire_trials")
+    step("job_history")
+    if not process.is_dry(c):
+        print(f"The demo's database is {DEMO.relative_to(ROOT)}. Next: ./inv test")
 
 
 @task()
@@ -87,7 +110,6 @@ def _show(before: dict[str, int], after: dict[str, int]) -> None:
         change = after[status] - count
         table.add_row(status, f"{count:,}", f"{after[status]:,}", f"{change:+,}" if change else "")
     Console().print(table)
-    print(f"The demo's database is {DEMO.relative_to(ROOT)}. Next: ./inv test")
 
 
 ns = kit(ROOT)

@@ -18,7 +18,7 @@ def test_expire_migrates_the_embedded_database_first(commands, empty_database_ur
     first = commands.inv("expire", "--json", DATABASE_URL=empty_database_url)
     file = empty_database_url.removeprefix("sqlite:///")
     assert first.code == 0
-    assert first.err == f"Applying 22 migration(s) to {file}\n"
+    assert first.err == f"Applying 23 migration(s) to {file}\n"
     assert json.loads(first.out)["expired"] == 0
     second = commands.inv("expire", DATABASE_URL=empty_database_url)
     assert (second.code, second.err) == (0, "")
@@ -42,13 +42,10 @@ def test_expire_has_every_option_of_the_command(commands, database_url):
     assert commands.manage(*SAMPLES, DATABASE_URL=database_url).code == 0
     past = "--as-of=2020-01-01T00:00Z"
     dry = commands.inv("expire", "--dry-run", past, "--json", DATABASE_URL=database_url)
-    assert json.loads(dry.out) == {
-        "as_of": "2020-01-01T00:00:00+00:00",
-        "cutoff": "2019-11-01T00:00:00+00:00",
-        "dry_run": True,
-        "due": 0,
-        "expired": 0,
-    }
+    found = json.loads(dry.out)
+    assert found["as_of"] == "2020-01-01T00:00:00+00:00"
+    assert found["cutoff"] == "2019-11-01T00:00:00+00:00"
+    assert (found["dry_run"], found["due"], found["run"]) == (True, 0, None)
     run = commands.inv("expire", "--json", "--", "--verbosity=0", DATABASE_URL=database_url)
     assert json.loads(run.out)["expired"] == json.loads(run.out)["due"] > 0
 
@@ -94,7 +91,7 @@ def test_fresh_checkout_configures_itself(commands, copy):
     assert first.code == 0
     assert first.err == (
         "Made .env from .env.example, with a random SECRET_KEY.\n"
-        f"Applying 22 migration(s) to {database}\n"
+        f"Applying 23 migration(s) to {database}\n"
     )
     assert first.out.startswith("Search for old trial accounts...\nWould expire 0 trial(s) created")
     assert database.exists()
@@ -109,7 +106,7 @@ def test_unconfigured_server_says_so(commands, copy):
 
 
 def test_demo_shows_the_job_from_end_to_end(commands, copy):
-    """Migrate, sample accounts, dry run, expiry, and the table of before and after."""
+    """Migrate, samples, dry run, expiry, before and after, and the ledger with one undone run."""
     (copy / "var/demo.sqlite3").write_text("what an earlier demo left")
     done = commands.run(BIN / "inv", "demo", cwd=copy, CI="true", NO_COLOR="1", **FRESH)
     assert (done.code, done.err) == (0, "")
@@ -126,11 +123,17 @@ def test_demo_shows_the_job_from_end_to_end(commands, copy):
     rows = {cells[1]: cells for line in lines if len(cells := line.split()) > 6}
     assert rows["TRIALING"][7] == f"-{expired}"
     assert rows["TRIAL_EXPIRED"][7] == f"+{expired}"
+    ledger = [line.split()[:3] for line in lines[-4:-1]]
+    assert ledger == [[number, "expire_trials", "SUCCEEDED"] for number in "321"]
+    assert [line.rpartition("; ")[2] for line in lines[-3:-1]] == [
+        "undo of run 1",
+        "undone by run 2",
+    ]
     assert lines[-1] == "The demo's database is var/demo.sqlite3. Next: ./inv test"
 
 
 def test_dry_demo_prints_its_steps_and_makes_nothing(commands, copy):
-    """The four commands, with the key masked."""
+    """The commands, with the key masked."""
     done = commands.run(BIN / "inv", "--dry", "demo", cwd=copy, **FRESH)
     lines = done.out.splitlines()
     assert [line.partition("manage.py ")[2] for line in lines] == [
@@ -138,6 +141,9 @@ def test_dry_demo_prints_its_steps_and_makes_nothing(commands, copy):
         "create_sample_accounts --count=5000",
         "expire_trials --dry-run",
         "expire_trials",
+        "undo_run 1",
+        "expire_trials",
+        "job_history",
     ]
     assert all("SECRET_KEY=*** " in line for line in lines)
     assert list((copy / "var").iterdir()) == []
@@ -146,7 +152,10 @@ def test_dry_demo_prints_its_steps_and_makes_nothing(commands, copy):
 
 @pytest.mark.slow
 def test_check_shows_every_failure_and_one_table(commands, copy):
-    """Two broken gates are both shown, each with its command; the others still run."""
+    """Every broken gate is shown, each with its command; the others still run."""
+    workflow = copy / ".github/workflows/expire_trials.yml"
+    broken = workflow.read_text("utf-8").replace("permissions: {}", "permissions: write-everything")
+    workflow.write_text(broken, "utf-8")
     file = copy / "backend/users/apps.py"
     file.write_text(file.read_text("utf-8") + '\n\nimport os\n\nx: int = ""\n', "utf-8")
     done = commands.run(BIN / "inv", "check", cwd=copy, CI="true", **FRESH)
@@ -157,6 +166,11 @@ def test_check_shows_every_failure_and_one_table(commands, copy):
         "format": "ok",
         "types": "FAILED",
         "django": "ok",
+        "schedule": "FAILED",
+        "security": "FAILED",
+        "workflows": "FAILED",
+        "dependabot": "ok",
+        **({"actionlint": "FAILED"} if shutil.which("actionlint") else {}),
     }
     assert "--- lint: " in done.out
     assert "F401" in done.out

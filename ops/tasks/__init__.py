@@ -10,7 +10,7 @@ sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 from invoke import Collection
 from invoke.main import program
 
-from ops.tasks import db, deps, dev, doctor, graph, manage, quality, readme
+from ops.tasks import db, deps, dev, doctor, graph, jobs, manage, quality, readme, schedule
 from ops.tasks.cli import KitProgram
 
 FALSE = ("false", "no", "off", "0")
@@ -32,6 +32,8 @@ def kit(root: Path) -> Collection:
     collection.add_collection(db.collection)
     collection.add_collection(dev.collection)
     collection.add_collection(deps.collection)
+    collection.add_collection(jobs.collection)
+    collection.add_collection(schedule.collection)
     for task in (*quality.tasks, doctor.doctor, graph.graph, readme.readme, manage.manage):
         collection.add_task(task)
     return collection

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from invoke import Context, Exit, Task
+from invoke import Argument, Context, Exit, Task
 from invoke.main import program
 
 from ops.tasks import process
@@ -18,6 +18,13 @@ class KitTask(Task[Any]):
 
     passes_on = False
     operands: tuple[str, ...] = ()
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the options with their help, every time: Invoke takes the texts out of itself."""
+        texts = dict(self.help)
+        arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
+        self.help = texts
+        return arguments
 
     def __call__(self, c: Context, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body."""

@@ -80,7 +80,7 @@ def _graph() -> Line:
 
 
 def _schedule(root: Path) -> Line:
-    """Say which workflows of GitHub Actions run by the clock, and when (in UTC)."""
+    """Say which workflows of GitHub Actions run by the clock, and when."""
     files = sorted((root / ".github/workflows").glob("*.y*ml"))
     found = [f"{file.name} {cron}" for file in files for cron in CRON.findall(file.read_text())]
     return Line("schedule", ok=True, detail=", ".join(found) or "no workflow runs by the clock")

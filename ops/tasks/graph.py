@@ -33,7 +33,7 @@ NAME = b"inv graph"
     },
 )
 def graph(c: Context, app: list[str], output: str | None = None, check: bool = False) -> None:
-    """Draw the models and their relations (manage.py model_graph)."""
+    """Draw the models and their relations (model_graph)."""
     file = Path.cwd() / output if output else Path(c.config.ops.root) / DEFAULT
     if file.suffix not in FORMATS:
         allowed = ", ".join(FORMATS)

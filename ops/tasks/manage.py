@@ -6,7 +6,7 @@ from ops.tasks import process, target
 from ops.tasks.base import task
 
 GROUP = "Any command"
-DESTRUCTIVE = ("flush", "reset_db", "reset_schema", "restore")
+DESTRUCTIVE = ("flush", "reset_db", "reset_schema", "restore", "undo_run")
 
 
 @task(
@@ -14,7 +14,7 @@ DESTRUCTIVE = ("flush", "reset_db", "reset_schema", "restore")
     help={"confirm": "The database's name, where a command destroys a protected target."},
 )
 def manage(c: Context, confirm: str | None = None) -> None:
-    """Run any management command: inv manage -- COMMAND ARGUMENTS."""
+    """Run any command: inv manage -- COMMAND ARGUMENTS."""
     command, *arguments = process.typed() or ["help"]
     if command == "migrate":
         target.guard_backwards(c, arguments, confirm=confirm)

@@ -1,7 +1,9 @@
 """`inv test`, `inv check` and the gates that it runs."""
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 from invoke import Context, Exit
 
@@ -15,6 +17,9 @@ PYTEST = (PYTHON, "-m", "pytest")
 LINT = (PYTHON, "-m", "ruff", "check", "--quiet", "--output-format=concise")
 FORMAT = (PYTHON, "-m", "ruff", "format", "--quiet")
 TYPES = (PYTHON, "-m", "mypy", "--no-error-summary")
+INV = (PYTHON, "-m", "invoke")
+ZIZMOR = (str(Path(PYTHON).with_name("zizmor")), "--quiet", "--persona=auditor", "--offline")
+SCHEMA = (PYTHON, "-m", "check_jsonschema", "--quiet", "--builtin-schema")
 #: Settings for Django's checks, which need no database of anybody's.
 SETTINGS = {"DATABASE_URL": "sqlite://:memory:", "DEBUG": "true", "ENV_FILE": os.devnull}
 
@@ -55,6 +60,7 @@ def check(c: Context) -> None:
         "format": process.Step([*FORMAT, "--check", "--output-format=concise"]),
         "types": process.Step(TYPES),
         "django": process.Step(process.manage(c, "check_migrations", "--no-database"), settings),
+        **workflow_gates(Path(c.config.ops.root)),
     }
     results = process.gather(c, gates)
     for name, result in results.items():
@@ -64,6 +70,31 @@ def check(c: Context) -> None:
         print(f"{name:<12} {'FAILED' if result.code else 'ok':<6} {result.seconds:6.1f} s")
     if any(result.code for result in results.values()):
         raise Exit(code=1)
+
+
+def workflow_gates(root: Path) -> dict[str, process.Step]:
+    """Return the gates of GitHub's workflows; none for a repository that has none."""
+    workflows = sorted(map(str, (root / ".github/workflows").glob("*.y*ml")))
+    dependabot = root / ".github/dependabot.yml"
+    if not workflows:
+        return {}
+    gates = {
+        "schedule": [
+            *INV,
+            "--search-root",
+            str(root),
+            "schedule.render",
+            "--check",
+            "schedule.lint",
+        ],
+        "security": [*ZIZMOR, str(root / ".github")],
+        "workflows": [*SCHEMA, "vendor.github-workflows", *workflows],
+    }
+    if dependabot.exists():
+        gates["dependabot"] = [*SCHEMA, "vendor.dependabot", str(dependabot)]
+    if actionlint := shutil.which("actionlint"):
+        gates["actionlint"] = [actionlint, "-no-color", *workflows]
+    return {name: process.Step(argv) for name, argv in gates.items()}
 
 
 tasks = (test, check, lint, fix, types)

@@ -1,5 +1,6 @@
 """Reads of the target and of its migrations."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def unapplied(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
     executor = MigrationExecutor(connection)
     steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in steps]
+
+
+def migration_files() -> dict[Path, tuple[str, str]]:
+    """Return the file of every migration with its app's label and its name; reads no database."""
+    migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    return {
+        Path(str(sys.modules[migration.__module__].__file__)).resolve(): key
+        for key, migration in migrations.items()
+    }
 
 
 def backwards(app_label: str, migration_name: str, alias: str = DEFAULT_DB_ALIAS) -> list[str]:

@@ -11,6 +11,7 @@ from ops.tasks import kit, process, target
 from ops.tasks.base import task
 
 ROOT = Path(__file__).resolve().parent
+BENCHMARKS = ("tasks", "jobs")
 DEMO = ROOT / "var" / "demo.sqlite3"
 
 
@@ -92,10 +93,17 @@ def demo(c: Context, accounts: int = 5_000) -> None:
         print(f"The demo's database is {DEMO.relative_to(ROOT)}. Next: ./inv test")
 
 
-@task()
-def bench(c: Context) -> None:
-    """Measure what the tasks cost, as ratios of paired runs."""
-    process.become(c, [sys.executable, "-m", "tests.benchmarks.bench_tasks"])
+@task(
+    operands=("what",),
+    passes_on=True,
+    help={"what": f"One of {', '.join(BENCHMARKS)} (default: tasks)."},
+)
+def bench(c: Context, what: str = "tasks") -> None:
+    """Measure the tasks or the jobs, as ratios of paired runs."""
+    if what not in BENCHMARKS:
+        raise Exit(f"There is no benchmark '{what}': {', '.join(BENCHMARKS)}.", code=2)
+    module = f"tests.benchmarks.bench_{what}"
+    process.become(c, [sys.executable, "-m", module, *process.typed()])
 
 
 def _show(before: dict[str, int], after: dict[str, int]) -> None:

@@ -105,6 +105,7 @@ def test_unconfigured_server_says_so(commands, copy):
     assert not (copy / ".env").exists()
 
 
+@pytest.mark.slow
 def test_demo_shows_the_job_from_end_to_end(commands, copy):
     """Migrate, samples, dry run, expiry, before and after, and the ledger with one undone run."""
     (copy / "var/demo.sqlite3").write_text("what an earlier demo left")

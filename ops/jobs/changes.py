@@ -62,7 +62,8 @@ def pick(
 ) -> QuerySet[Any, Any]:
     """Return the next ``size`` keys behind ``after``, to be locked by whoever reads them."""
     if after is not None:
-        due = due.filter(_behind(order, after))
+        one_bound = connections[due.db].vendor == "postgresql"
+        due = due.filter(_row_behind(order, after) if one_bound else _behind(order, after))
     features = connections[due.db].features
     if features.has_select_for_update:
         due = due.select_for_update(
@@ -137,6 +138,23 @@ def one_statement(picked: QuerySet[Any, Any], change: Change, run: Run, number: 
 def _field(model: type[models.Model], name: str) -> Any:
     """Return a field of the model's own table."""
     return model._meta.pk if name == "pk" else model._meta.get_field(name)
+
+
+def _row_behind(order: tuple[str, ...], after: tuple[Any, ...]) -> models.Q:
+    """Return the same in one comparison: an index is read from there, however many share a time.
+
+    Else each batch reads anew what others with its time have left, while an old snapshot, such as
+    a dump's, keeps that from being cleaned up.
+    """
+    keys, last = (models.Func(*row, function="ROW") for row in (order, map(models.Value, after)))
+    behind = models.Func(
+        keys,
+        last,
+        template="(%(expressions)s)",
+        arg_joiner=" > ",
+        output_field=models.BooleanField(),
+    )
+    return models.Q(behind)
 
 
 def _behind(order: tuple[str, ...], after: tuple[Any, ...]) -> models.Q:

@@ -121,7 +121,8 @@ def _told(recording: Recording) -> Iterator[None]:
 
 
 def _kept(run: Run) -> str:
-    return f"{run.changed:,} changed row(s) stay changed; the same again goes on."
+    what = "another undo" if run.undoes_id else "the next run"
+    return f"{run.changed:,} changed row(s) stay changed; {what} goes on."
 
 
 def _close(recording: Recording) -> None:

@@ -96,9 +96,9 @@ def test_check_names_what_is_not_applied(commands, empty_database_url):
     """Each unapplied migration is a line with its fix, and the exit code is 1."""
     done = commands.inv("db.check", DATABASE_URL=empty_database_url)
     lines = done.out.splitlines()
-    assert (done.code, done.err) == (1, "CommandError: 22 finding(s) in the migrations\n")
+    assert (done.code, done.err) == (1, "CommandError: 23 finding(s) in the migrations\n")
     assert lines[0] == "contenttypes.0001_initial is not applied. Run 'inv db.migrate'."
-    assert len(lines) == 22
+    assert len(lines) == 23
 
 
 @pytest.mark.engines("postgresql")
@@ -119,6 +119,7 @@ def test_wait_ends_with_the_last_error(commands, empty_database_url):
     assert done.err.startswith("CommandError: No answer in 1 s: connection failed")
 
 
+@pytest.mark.slow
 def test_reset_leaves_a_migrated_database_without_rows(commands, database_url):
     """What was in it is gone, and every migration is applied."""
     samples = ("create_sample_accounts", "--count=5")  # which wants a database without accounts
@@ -134,6 +135,7 @@ WRITE = {
 }
 
 
+@pytest.mark.slow
 def test_shell_is_read_only_on_a_protected_target(commands, database_url, engine):
     """A query reads; a write fails there, and works with --write or on a local target."""
     query, message = WRITE[engine]
@@ -147,6 +149,7 @@ def test_shell_is_read_only_on_a_protected_target(commands, database_url, engine
     assert (written.code, written.err[:18]) == (0, "Shell: production ")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_wheels_shell_is_read_only_too(commands, database_url, no_clients):
     """apsw's shell, which serves where there is no sqlite3, opens the file for reading alone."""
@@ -181,6 +184,7 @@ def test_development_tasks_wrap_their_command(commands, database_url, argv, line
     assert (ROOT / "backend/manage.py").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_backup_and_restore_bring_the_rows_back(commands, database_url, tmp_path):
     """What a flush took away comes back, with the target on the screen."""

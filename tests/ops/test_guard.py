@@ -135,6 +135,7 @@ def test_local_target_asks_for_nothing(commands, filled_url):
     assert users(filled_url) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_going_forward_is_not_guarded(commands, database_url):
     """Applying migrations undoes nothing, so it asks nothing; nor does a look at the plan."""

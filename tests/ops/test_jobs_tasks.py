@@ -79,6 +79,7 @@ def expired_url(commands: Commands, database_url: str) -> str:
     return database_url
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_undo_is_guarded_and_ends_with_the_commands_code(commands, expired_url):
     """Refused with 3 on a protected target; with its name it is done; the rest is manage.py's."""

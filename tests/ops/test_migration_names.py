@@ -18,5 +18,5 @@ def test_names_are_labels_not_folders():
 
 def test_other_file_is_refused():
     """A file that is no migration ends it, and is named."""
-    with pytest.raises(CommandError, match="tasks.py is no migration of an installed app"):
+    with pytest.raises(CommandError, match=r"tasks\.py is no migration of an installed app"):
         call_command("migration_names", ROOT / "tasks.py")

@@ -28,6 +28,7 @@ def shop(tmp_path):
     return inv
 
 
+@pytest.mark.slow
 def test_tasks_work_in_any_repository(shop):
     """Migrate, show, look, back up, guard, and the doctor: all as in this one."""
     assert shop("db.migrate").code == 0

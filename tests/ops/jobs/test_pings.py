@@ -392,7 +392,7 @@ def test_a_slow_server_is_left_alone(watcher, how):
         setattr(watcher, name, value)
     begun = time.monotonic()
     assert pings.started(monitor(watcher.url)) == [LATE]
-    assert 0.1 <= time.monotonic() - begun < 1
+    assert 0.1 <= time.monotonic() - begun < 5
 
 
 @pytest.mark.usefixtures("hurried")
@@ -417,7 +417,7 @@ def test_a_slow_name_server_is_left_alone(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     begun = time.monotonic()
     assert pings.started(monitor("https://example.test/key")) == [LATE]
-    assert 0.1 <= time.monotonic() - begun < 1
+    assert 0.1 <= time.monotonic() - begun < 5
     over.set()
 
 
@@ -442,7 +442,7 @@ def test_ctrl_c_is_not_swallowed(watcher):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
     watcher.closing.set()
 
 
@@ -575,12 +575,12 @@ def test_sentry_that_fails(watcher, sentry, how, reason):
 
 def test_both_wait_side_by_side(watcher, sentry, monkeypatch):
     """A slow URL and a slow Sentry share one deadline."""
-    monkeypatch.setattr(pings, "DEADLINE", 0.3)
+    monkeypatch.setattr(pings, "DEADLINE", 1.5)
     watcher.pause, sentry.hangs = 5, threading.Event()
     begun = time.monotonic()
     assert pings.started(monitor(watcher.url)) == [
-        LATE.replace("0.1", "0.3"),
-        "The Sentry check-in of expire_trials could not be sent: no answer within 0.3 seconds.",
+        LATE.replace("0.1", "1.5"),
+        "The Sentry check-in of expire_trials could not be sent: no answer within 1.5 seconds.",
     ]
-    assert 0.3 <= time.monotonic() - begun < 0.6
+    assert 1.5 <= time.monotonic() - begun < 2.9
     sentry.hangs.set()

@@ -194,6 +194,7 @@ def test_second_user_is_clearsessions(commands: Commands, database_url):
     assert ": already done by run 1 (" in reason
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_expire_trials_uses_the_run_around_it(commands: Commands, database_url):
     """One run, with the slot of the job and the rows of the command; JSON and nothing else."""

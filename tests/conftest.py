@@ -3,6 +3,7 @@
 A test names its engines with ``@pytest.mark.engines``; without it, it runs on all of them.
 """
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,11 @@ TOUCHES = {"db", "transactional_db", "engine", "database_url", "empty_database_u
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start PostgreSQL, once for all workers."""
+    """Start PostgreSQL, once for all workers.
+
+    A shell's background job ignores Ctrl-C, and so would every command that a test starts.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.stash[SERVER] = Server()
 

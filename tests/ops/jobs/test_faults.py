@@ -14,6 +14,7 @@ from django.db import (
     transaction,
 )
 
+from accounts.models import Account
 from accounts.services import expire_trials
 from ops.jobs import faults
 from ops.jobs.errors import FailedError
@@ -225,4 +226,47 @@ def test_error_in_a_trigger_is_told_by_sqlite(five):
         expire_trials(now=NOW, watch=watch)
     books.execute("DROP TRIGGER failing")
     assert expire_trials(now=NOW).expired == 2
+    assert books.complaints() == []
+
+
+KEEPS = {
+    "sqlite": [
+        """CREATE TRIGGER keeps BEFORE UPDATE ON accounts_account WHEN old.id = {kept} BEGIN
+            SELECT RAISE(IGNORE); END"""
+    ],
+    "postgresql": [
+        """CREATE FUNCTION keeps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF old.id = {kept} THEN RETURN NULL; END IF; RETURN new; END $$""",
+        """CREATE TRIGGER keeps BEFORE UPDATE ON accounts_account
+            FOR EACH ROW EXECUTE FUNCTION keeps()""",
+    ],
+}
+
+
+def test_row_that_the_database_keeps_holds_up_no_other(five, engine):
+    """It is not counted; the run goes on behind it, and fails for the row that is still due."""
+    kept = Account.objects.filter(status=Account.TRIALING).earliest("created", "pk").pk
+    books.execute(*(statement.format(kept=kept) for statement in KEEPS[engine]))
+    result = expire_trials(now=NOW)
+    assert (result.status, result.expired, result.left) == (Status.FAILED, 4, 1)
+    assert books.complaints() == []
+
+
+@pytest.mark.engines("sqlite")
+def test_payment_between_the_look_and_the_update_wins(five):
+    """Where an engine has no locks for rows, the condition in the UPDATE itself keeps who paid."""
+    paid = []
+
+    def pays(execute, sql, *arguments):
+        done = execute(sql, *arguments)
+        if sql.startswith('SELECT "accounts_account"."created"') and not paid:
+            payer = Account.objects.filter(status=Account.TRIALING).earliest("created", "pk")
+            paid.append(payer.pk)
+            Account.objects.filter(pk=payer.pk).update(status=Account.ACTIVE)
+        return done
+
+    with connection.execute_wrapper(pays):
+        result = expire_trials(now=NOW)
+    assert (result.status, result.expired) == (Status.SUCCEEDED, 4)
+    assert Account.objects.get(pk=paid[0]).status == Account.ACTIVE
     assert books.complaints() == []

@@ -5,15 +5,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from accounts.models import Account
 from accounts.services import expire_trials
+from ops.jobs import ledger
 from ops.jobs.models import Run, Status
 from tests.commands import ROOT
 from tests.engines import server_settings
@@ -98,9 +101,17 @@ def wait_for_more(changed: int) -> int:
     raise AssertionError(f"no more than {changed} rows were changed")
 
 
-def test_run_goes_on_after_the_server_was_restarted_and_has_crashed(server, process):
-    """Each row changes once, the ledger counts what the table shows, and the exit code is 0."""
+@pytest.mark.parametrize("locked", [False, True], ids=["first pass", "last pass"])
+def test_run_goes_on_after_the_server_was_restarted_and_has_crashed(server, process, locked):
+    """Each row changes once, the ledger counts what the table shows, and the exit code is 0.
+
+    Batches that a crash takes back, for their commits do not wait for the disk, are done again.
+    """
     changed = 0
+    if locked:
+        with transaction.atomic():
+            list(Account.objects.select_for_update().values_list("pk"))
+            wait_until_it_waits()
     for mode in ("fast", "immediate", "immediate"):
         changed = wait_for_more(changed)
         connection.close()
@@ -112,6 +123,43 @@ def test_run_goes_on_after_the_server_was_restarted_and_has_crashed(server, proc
     result = json.loads(out)
     assert (result["status"], result["expired"], result["left"]) == ("SUCCEEDED", DUE, 0)
     assert Run.objects.get().changed == DUE
+    statuses = {"ACTIVE": 2, "TRIALING": DUE, "TRIAL_EXPIRED": DUE}
+    assert books.facts() == {"complaints": [], "statuses": statuses, "changes": DUE}
+
+
+def wait_until_it_waits() -> None:
+    """Return once another session waits for a lock."""
+    deadline = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            if cursor.fetchone():
+                return
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+    raise AssertionError("nobody waits for a lock")
+
+
+def test_server_that_crashes_before_the_run_is_closed(server, session, monkeypatch):
+    """What was verified stays: the run is closed when the server is back, and nothing is due."""
+    close = ledger.close
+
+    def crash_first(*arguments):
+        monkeypatch.setattr(ledger, "close", close)
+        server.stop("immediate")
+        server.start()
+        return close(*arguments)
+
+    monkeypatch.setattr(ledger, "close", crash_first)
+    books.execute("DROP TRIGGER slow ON ops_jobs_batch")
+    other = session()
+    other.execute("BEGIN")
+    other.execute("SELECT 1 FROM accounts_account ORDER BY created LIMIT 5 FOR UPDATE")
+    release = threading.Timer(0.5, other.execute, ["COMMIT"])
+    release.start()
+    result = expire_trials(now=timezone.now())
+    release.join()
+    assert (result.status, result.expired, result.warnings) == ("SUCCEEDED", DUE, ())
+    assert Run.objects.get().status == Status.SUCCEEDED
     statuses = {"ACTIVE": 2, "TRIALING": DUE, "TRIAL_EXPIRED": DUE}
     assert books.facts() == {"complaints": [], "statuses": statuses, "changes": DUE}
 

@@ -254,7 +254,10 @@ def test_cancelling_reaches_the_command(shop):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 4
+    try:
+        assert process.wait(timeout=20) == 4
+    finally:
+        process.kill()
 
 
 MINE = {"number": 7, "title": "The job expire_trials needs a look", "author": {"is_bot": True}}

@@ -74,7 +74,9 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     """Return the sizes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="A tenth of it, in one round.")
+    parser.add_argument(
+        "--quick", action="store_true", help="A tenth, in one round; the bounds are for all."
+    )
     parser.add_argument("--accounts", type=int, help="How many; default 3,000,000.")
     parser.add_argument("--small", type=int, default=30_000, help="What they are compared with.")
     parser.add_argument("--clients", type=int, default=4)

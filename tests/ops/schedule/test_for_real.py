@@ -42,7 +42,7 @@ class Runner:
         self.scripts = {step["name"]: step["run"] for step in job["steps"] if "run" in step}
         self.folder = folder
         self.env = {**env, "RUNNER_TEMP": str(folder), "GITHUB_STEP_SUMMARY": str(folder / "page")}
-        (folder / "inv").write_text(f'#!/bin/sh\nexec {BIN}/inv --search-root {ROOT} "$@"\n')
+        (folder / "inv").write_text(f'#!/bin/sh\nexec "{BIN}/inv" --search-root "{ROOT}" "$@"\n')
         (folder / "inv").chmod(0o755)
 
     def start(self, name: str, **inputs: str) -> "subprocess.Popen[bytes]":

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -13,7 +12,7 @@ import yaml
 
 from ops.config import ConfigError, Job, Schedule, load
 from ops.schedule import drift, github
-from tests.commands import ROOT
+from tests.commands import ROOT, write_program
 from tests.ops.schedule.goldens import DAILY, JOBS, MIXED, SCHEDULE, WEEKLY
 
 BASH = ["bash", "--noprofile", "--norc", "-eo", "pipefail"]  # GitHub's, for `shell: bash`
@@ -27,8 +26,7 @@ echo $$ > "$TOLD/pid"
 echo '{"status": "SUCCEEDED"}'
 """
 #: Writes its words down, one call a line; what it lists comes from the environment.
-GH = f"""\
-#!{sys.executable} -I
+GH = """\
 import json, os, sys
 with open(os.environ["CALLS"], "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
@@ -295,8 +293,7 @@ RUN = "https://github.example/example/shop/actions/runs/1"
 def test_one_issue_for_a_job(tmp_path, result, issues, call):
     """Opened, commented and closed; neither another job's nor a stranger's is touched."""
     script = step(workflow(DAILY), "notify", "Open, update or close the issue")
-    (tmp_path / "gh").write_text(GH)
-    (tmp_path / "gh").chmod(0o755)
+    write_program(tmp_path / "gh", GH)
     process = start(
         tmp_path, script["run"], PATH=f"{tmp_path}:{os.environ['PATH']}", RUN=RUN, RESULT=result,
         TITLE=script["env"]["TITLE"], ISSUES=json.dumps(issues), CALLS=str(tmp_path / "calls"),

@@ -74,6 +74,7 @@ def test_full_database(commands, heavy):
     the_next_run_does_the_rest()
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_full_disk(commands, heavy):
     """The system's limit on the size of a file, met in the midst of a write."""

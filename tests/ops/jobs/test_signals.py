@@ -86,7 +86,9 @@ def stopped(number):
     return 4, f"CommandError: Stopped by {number.name}. The next run goes on.\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_signal_ends_after_the_batch_and_the_next_run_goes_on(manage, engine, number):
     """What was committed stays; the next run takes over the cutoff and the rest."""
     with manage() as process:
@@ -108,6 +110,7 @@ def test_signal_ends_after_the_batch_and_the_next_run_goes_on(manage, engine, nu
     assert later.status == Account.TRIALING  # it became due since: for the run after
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_end_of_its_time_ends_after_the_batch(manage):
     """--max-seconds is a signal that one gives oneself."""
@@ -123,6 +126,7 @@ def test_end_of_its_time_ends_after_the_batch(manage):
     assert books.complaints() == []
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_second_interrupt_ends_at_once(manage):
     """The batch is rolled back, the run is closed, and nothing more is said: exit code 130."""

@@ -110,7 +110,7 @@ def shoot(times: str) -> None:
     from tests.ops.jobs import books
 
     adapt(20)
-    books.stage(4000)
+    books.stage(20_000)
     pids: list[int] = []
     codes = []
     for _ in range(int(times)):

@@ -15,7 +15,6 @@ from django.db import OperationalError, connections
 from accounts.services import expire_trials
 from ops.jobs.errors import FailedError
 from ops.jobs.models import Run
-from ops.jobs.undo import undo_run
 from tests.ops.jobs import books
 from tests.ops.jobs.books import NOW
 
@@ -92,31 +91,6 @@ def test_session_killed_between_any_two_statements(committed_five, session):
     assert batches == ["SUCCEEDED"] * 3
     commits = [ends for what, ends in came_out.values() if what == "COMMIT"]
     assert commits == ["not begun", *["SUCCEEDED"] * 4]
-
-
-def test_end_of_a_run_and_each_batch_of_an_undo_wait_for_the_disk(committed_five, monkeypatch):
-    """Batches do not wait: what a crash forgets is due again. The last, without rows, does.
-
-    It waits for all before it, so that what is verified then stays.
-    """
-    connection, waits = connections["default"], []
-    books.execute("SET synchronous_commit = on")
-    commit = connection._commit
-
-    def committed() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW synchronous_commit")
-            waits.append(cursor.fetchone()[0])
-        commit()
-
-    monkeypatch.setattr(connection, "_commit", committed)
-    run = expire_trials(now=NOW).run
-    assert waits == ["on", "off", "off", "on", "on"]  # opened, two batches, the last, closed
-    waits.clear()
-    assert undo_run(run).restored == 5
-    assert waits == ["on"] * 4
-    monkeypatch.undo()
-    connection.close()
 
 
 class Wire(threading.Thread):

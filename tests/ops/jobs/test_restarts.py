@@ -103,10 +103,7 @@ def wait_for_more(changed: int) -> int:
 
 @pytest.mark.parametrize("locked", [False, True], ids=["first pass", "last pass"])
 def test_run_goes_on_after_the_server_was_restarted_and_has_crashed(server, process, locked):
-    """Each row changes once, the ledger counts what the table shows, and the exit code is 0.
-
-    Batches that a crash takes back, for their commits do not wait for the disk, are done again.
-    """
+    """Each row changes once, the ledger counts what the table shows, and the exit code is 0."""
     changed = 0
     if locked:
         with transaction.atomic():

@@ -24,8 +24,14 @@ written AS (
     INSERT INTO {batches} (run_id, number, changed, ids, finished)
     SELECT %s, %s, count(*), to_jsonb(array_agg({pk})), statement_timestamp()
     FROM changed HAVING count(*) > 0 RETURNING changed
+),
+counted AS (
+    UPDATE {runs} SET changed = {runs}.changed + coalesce((SELECT changed FROM written), 0),
+        batches = batches + (SELECT count(*) FROM written), heartbeat = statement_timestamp()
+    WHERE id = %s AND status = 'RUNNING' RETURNING 1
 )
-SELECT {columns}, (SELECT count(*) FROM picked), coalesce((SELECT changed FROM written), 0)
+SELECT {columns}, (SELECT count(*) FROM picked), coalesce((SELECT changed FROM written), 0),
+    EXISTS (SELECT FROM counted)
 FROM picked ORDER BY {newest} LIMIT 1
 """
 
@@ -49,11 +55,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Changed:
-    """What one batch came to: rows locked, rows that the database changed, the last key."""
+    """What one batch came to: rows locked, rows that the database changed, the last key.
+
+    ``counted`` tells whether the run, still running, has counted them already.
+    """
 
     picked: int
     changed: int
     last: tuple[Any, ...] | None
+    counted: bool = False
 
 
 def pick(
@@ -123,14 +133,18 @@ def one_statement(picked: QuerySet[Any, Any], change: Change, run: Run, number: 
             f"{table}.{quote(field.column)} IS NOT DISTINCT FROM %s" for field, _ in conditions
         ),
         batches=quote(Batch._meta.db_table),
+        runs=quote(Run._meta.db_table),
         columns=", ".join(columns),
         newest=", ".join(f"{column} DESC" for column in columns),
     )
     values = [field.get_db_prep_save(value, connection) for field, value in sets + conditions]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *values, run.pk, number])
+        cursor.execute(sql, [*parameters, *values, run.pk, number, run.pk])
         row = cursor.fetchone()
-    return Changed(row[-2], row[-1], tuple(row[:-2])) if row else Changed(0, 0, None)
+    if row is None:
+        return Changed(0, 0, None)
+    *last, locked, changed, counted = row
+    return Changed(locked, changed, tuple(last), counted)
 
 
 def _field(model: type[models.Model], name: str) -> Any:

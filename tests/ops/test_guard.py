@@ -126,6 +126,7 @@ def test_typing_the_name_goes_on_and_anything_else_does_not(commands, filled_url
         assert users(filled_url) == (5 if code else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_local_target_asks_for_nothing(commands, filled_url):
     """A file or a socket of this machine is emptied at once, and is shown."""

@@ -40,6 +40,7 @@ NASTY = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(typed=st.lists(WORD | NASTY, min_size=1, max_size=6))
 def test_what_was_typed_is_what_arrives(repository, typed):
@@ -47,6 +48,7 @@ def test_what_was_typed_is_what_arrives(repository, typed):
     assert repository.called("manage", "--", *typed)["argv"] == typed
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=WORD | NASTY)
 def test_value_of_an_option_is_what_arrives(repository, value):

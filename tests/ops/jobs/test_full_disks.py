@@ -15,7 +15,7 @@ from ops.jobs.models import Run, Status
 from tests.commands import ROOT
 from tests.ops.jobs import books
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql")
+pytestmark = [pytest.mark.engines("sqlite", "postgresql"), pytest.mark.slow]
 
 DUE = 1500
 BALLAST = 200_000  # bytes for each batch, on SQLite

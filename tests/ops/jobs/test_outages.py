@@ -20,7 +20,7 @@ from tests.ops.jobs.books import NOW
 
 BREAKS = 3  # two batches, and the last pass
 ALIVE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
-pytestmark = pytest.mark.engines("postgresql")
+pytestmark = [pytest.mark.engines("postgresql"), pytest.mark.slow]
 
 
 class Killed:

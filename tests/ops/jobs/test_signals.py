@@ -16,7 +16,7 @@ from ops.jobs.models import Run, Status
 from tests.commands import ROOT
 from tests.ops.jobs import books
 
-pytestmark = pytest.mark.engines("sqlite", "postgresql")
+pytestmark = [pytest.mark.engines("sqlite", "postgresql"), pytest.mark.slow]
 
 #: Each batch takes a while, as in a large database.
 SLOW = {

@@ -15,3 +15,15 @@ class BackupRefusedError(Exception):
 
 class BackupFailedError(Exception):
     """A backup or a restore failed, and left all as it was. The message holds the client's own."""
+
+
+class NoServerError(Exception):
+    """There is no PostgreSQL server for scratch databases. The message says how to get one."""
+
+
+class OtherDatabaseError(Exception):
+    """A migration that is tried out asked another database than the one that it is for."""
+
+
+class MigrationsError(Exception):
+    """The migrations cannot be used as they are. The message names the file and what mends it."""

@@ -1,0 +1,1 @@
+"""Scratch databases: made for trying migrations out, and dropped afterwards."""

@@ -4,7 +4,7 @@ What a migration's SQL is depends on the database that it meets: constraint name
 there (Django's ticket 28339). On an empty database, and on one that is further, it is another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,12 +34,23 @@ class Stage:
 
 
 class Stages:
-    """Walks a graph of migrations on scratch databases of one engine."""
+    """Walks a graph of migrations on scratch databases of one engine.
 
-    def __init__(self, workshop: Workshop, graph: MigrationGraph, alias: str) -> None:
+    ``unmigrated`` are the labels of apps without migrations, which others may point to
+    (``MigrationLoader.unmigrated_apps``): their tables are not made.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        graph: MigrationGraph,
+        alias: str,
+        unmigrated: Collection[str] = (),
+    ) -> None:
         self._workshop = workshop
         self._graph = graph
         self._alias = alias
+        self._unmigrated = set(unmigrated)
         self._applied: list[Key] = []
         self._connection: BaseDatabaseWrapper | None = None
         self._state = ProjectState()
@@ -65,7 +76,7 @@ class Stages:
             if self._connection is not None:
                 self._workshop.drop(self._connection)
             self._connection = self._workshop.create()
-            self._applied, self._state = [], ProjectState(real_apps=None)
+            self._applied, self._state = [], ProjectState(real_apps=self._unmigrated)
         with in_place(self._connection, self._alias):
             for key in parents:
                 if key not in self._applied:

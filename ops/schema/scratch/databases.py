@@ -21,6 +21,8 @@ BACKENDS = {
 NAME = "ops_scratch"
 #: Seconds after which a database that a killed process left may be dropped.
 LEFT_BEHIND = 24 * 60 * 60
+#: One for the process: two workshops may be open at once.
+NUMBERS = itertools.count(1)
 
 
 class Workshop:
@@ -36,7 +38,6 @@ class Workshop:
         self.version = ""
         self._alias = alias
         self._server = server
-        self._numbers = itertools.count(1)
         self._made: list[BaseDatabaseWrapper] = []
         self._maintenance: BaseDatabaseWrapper | None = None
         if server:
@@ -49,7 +50,7 @@ class Workshop:
         if self._server is None:
             made = self._in_memory(copy_of)
         else:
-            name = f"{NAME}_{int(time.time())}_{os.getpid()}_{next(self._numbers)}"
+            name = f"{NAME}_{int(time.time())}_{os.getpid()}_{next(NUMBERS)}"
             template = "template0"
             if copy_of is not None:
                 copy_of.close()  # a database in use cannot be copied

@@ -1,0 +1,31 @@
+"""Says where a migration failed."""
+
+import traceback
+
+from django.db.migrations.migration import Migration
+
+#: Django's own loops over the operations, whose local variables name the one at hand.
+LOOPS = (Migration.apply.__code__, Migration.unapply.__code__)
+
+
+def told(error: Exception) -> str:
+    """Return what an error in applying or undoing a migration is, in one line: where, and what.
+
+    What Django puts off to the end (the SQL of indexes and constraints) belongs to no operation.
+    """
+    reason = next(iter(str(error).strip().splitlines()), "").rstrip(".")
+    text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    migration = operation = None
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        found = frame.f_locals.get("migration")
+        migration = found if isinstance(found, Migration) else migration
+        if frame.f_code in LOOPS:
+            migration = frame.f_locals["self"]
+            operation = frame.f_locals.get("operation")
+    if migration is None:
+        return text
+    where = f"{migration.app_label}.{migration.name}"
+    for number, each in enumerate(migration.operations, 1):
+        if each is operation:
+            return f"{where}, operation {number} ({each.describe()}): {text}"
+    return f"{where}, at its end: {text}"

@@ -1,0 +1,130 @@
+"""`manage.py plan_migrations`: the pending migrations with their true SQL and their risks."""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from ops.schema.errors import MigrationsError, NoServerError
+from ops.schema.management.edge import in_one_line
+from ops.schema.plans import words
+from ops.schema.plans.as_json import as_json
+from ops.schema.plans.building import plan
+from ops.schema.plans.markdown import COMMENT, markdown
+from ops.schema.plans.rehearsal import ROWS
+from ops.schema.plans.reviewing import Look
+from ops.schema.plans.sizes import SizesError, load
+from ops.schema.plans.text import lines
+from ops.schema.plans.types import Plan, Severity
+from ops.schema.since import new_since
+from ops.schema.suggestions import require_apps
+
+
+def rows(text: str) -> int:
+    """Read a number of rows."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 on")
+    return value
+
+
+class Command(BaseCommand):
+    """Tries each on a scratch database with exactly its parents applied; the target is read."""
+
+    requires_system_checks = ()
+    help = "Show pending migrations with their SQL and risks; exit code 1 on an unaccepted danger"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add which migrations, where, and how they are printed."""
+        parser.add_argument(
+            "app_label", nargs="?", default="", help="The app (default: all of them)."
+        )
+        parser.add_argument(
+            "--database",
+            default=DEFAULT_DB_ALIAS,
+            choices=tuple(connections),
+            help="The alias of the target.",
+        )
+        parser.add_argument(
+            "--since",
+            metavar="REF",
+            help="Look at what is new in git since the merge base with REF, not at the target.",
+        )
+        parser.add_argument(
+            "--engine",
+            choices=list(words.ENGINES),
+            default="",
+            help="Where to try them (default: PostgreSQL where it can be had, else SQLite).",
+        )
+        parser.add_argument(
+            "--rows",
+            type=rows,
+            default=ROWS,
+            metavar="N",
+            help=f"Made-up rows for each table; 0 rehearses nothing (default: {ROWS}).",
+        )
+        parser.add_argument(
+            "--sizes",
+            type=Path,
+            metavar="FILE",
+            help="What 'inv db.sizes' wrote: says what the risks mean for tables of that size.",
+        )
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--markdown", action="store_true", help="Print it for a pull request.")
+        form.add_argument("--json", action="store_true", help="Print one JSON object.")
+        parser.add_argument(
+            "--comment",
+            type=Path,
+            metavar="FILE",
+            help="Write it into this file as well, as Markdown of a comment's size.",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Print the plan; exit code 1 on a danger that nobody has accepted."""
+        require_apps([options["app_label"]] if options["app_label"] else [])
+        try:
+            with in_one_line():
+                made = self._plan(options)
+        except (MigrationsError, NoServerError, SizesError) as error:
+            raise CommandError(str(error)) from error
+        if options["comment"]:
+            options["comment"].write_text(markdown(made, COMMENT), encoding="utf-8")
+        self._print(made, options)
+        if failing := words.failures(made):
+            raise CommandError(
+                f"{words.number(len(failing), 'danger')} not accepted: {', '.join(failing)}. "
+                f"Rewrite it, or write '# accepts RULE: REASON' above the operation."
+            )
+
+    def _plan(self, options: dict[str, Any]) -> Plan:
+        since = options["since"]
+        return plan(
+            options["database"],
+            app=options["app_label"],
+            keys=None if since is None else new_since(since),
+            engine=options["engine"],
+            look=Look(
+                rows=options["rows"],
+                sizes=load(options["sizes"]) if options["sizes"] else None,
+            ),
+        )
+
+    def _print(self, made: Plan, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.stdout.write(as_json(made))
+        elif options["markdown"]:
+            self.stdout.write(markdown(made), ending="")
+        else:
+            width = shutil.get_terminal_size().columns if self.stdout.isatty() else None
+            for line in lines(made, width=width, paint=self._paint):
+                self.stdout.write(line)
+
+    def _paint(self, severity: Severity, text: str) -> str:
+        style = {Severity.DANGER: self.style.ERROR, Severity.WARNING: self.style.WARNING}
+        return style.get(severity, self.style.NOTICE)(text)

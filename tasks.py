@@ -35,7 +35,7 @@ def expire(
     reason: str | None = None,
     json: bool = False,
 ) -> None:
-    """Expire the trials that are over (manage.py expire_trials)."""
+    """Expire the trials that are over (expire_trials)."""
     at = target.ask(c)
     if at.unapplied and not at.embedded:
         raise Exit(f"{at}: {at.unapplied[0]} is not applied. Run 'inv db.migrate' first.", code=3)

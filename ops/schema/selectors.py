@@ -43,15 +43,9 @@ def unapplied(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
 
     Reads only. An SQLite file that does not exist is not made: connecting would create it.
     """
-    connection = connections[alias]
-    absent = connection.vendor == "sqlite" and not _exists(str(connection.settings_dict["NAME"]))
-    if absent:
-        graph = MigrationLoader(None).graph
-        plan = [node for leaf in graph.leaf_nodes() for node in graph.forwards_plan(leaf)]
-        return [f"{app}.{name}" for app, name in dict.fromkeys(plan)]
-    executor = MigrationExecutor(connection)
-    steps = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return [f"{migration.app_label}.{migration.name}" for migration, _backwards in steps]
+    executor = _executor(alias)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
 
 
 def migration_files() -> dict[Path, tuple[str, str]]:
@@ -63,19 +57,29 @@ def migration_files() -> dict[Path, tuple[str, str]]:
     }
 
 
-def backwards(app_label: str, migration_name: str, alias: str = DEFAULT_DB_ALIAS) -> list[str]:
-    """Return the migrations that going to ``migration_name`` would undo, in that order.
+def steps(
+    app_label: str | None, migration_name: str | None, alias: str = DEFAULT_DB_ALIAS
+) -> tuple[list[str], list[str]]:
+    """Return what going to a migration would apply, and what it would undo, each in that order.
 
-    ``zero`` undoes all of the app. Raises Django's ``KeyError`` or ``AmbiguityError`` for a name
-    that is no migration's beginning; ``migrate`` itself says that better.
+    Without a name it is the app's last one, without an app everything; ``zero`` undoes all of the
+    app. Reads only. Raises Django's ``KeyError`` or ``AmbiguityError`` for a name that is no
+    migration's beginning; ``migrate`` itself says that better.
     """
-    executor = MigrationExecutor(connections[alias])
-    if migration_name == "zero":
-        name = None
+    if app_label is None:
+        return unapplied(alias), []
+    executor = _executor(alias)
+    graph = executor.loader.graph
+    if migration_name is None:
+        targets: list[tuple[str, str | None]] = [*graph.leaf_nodes(app_label)]
+    elif migration_name == "zero":
+        targets = [(app_label, None)]
     else:
         name = executor.loader.get_migration_by_prefix(app_label, migration_name).name
-    steps = executor.migration_plan([(app_label, name)])
-    return [f"{migration.app_label}.{migration.name}" for migration, undo in steps if undo]
+        targets = [(app_label, name)]
+    plan = executor.migration_plan(targets)
+    names = [(f"{migration.app_label}.{migration.name}", undo) for migration, undo in plan]
+    return [name for name, undo in names if not undo], [name for name, undo in names if undo]
 
 
 def require_applied(alias: str = DEFAULT_DB_ALIAS) -> None:
@@ -86,6 +90,9 @@ def require_applied(alias: str = DEFAULT_DB_ALIAS) -> None:
         raise UnappliedError(f"{missing[0]}{more} not applied. Run 'inv db.migrate' first.")
 
 
-def _exists(name: str) -> bool:
-    """Tell whether an SQLite database is there; one in memory always is."""
-    return name == ":memory:" or name.startswith("file:") or Path(name).exists()
+def _executor(alias: str) -> MigrationExecutor:
+    """Return Django's executor, without a connection where that would make an SQLite file."""
+    connection = connections[alias]
+    name = str(connection.settings_dict["NAME"])
+    there = connection.vendor != "sqlite" or name == ":memory:" or name.startswith("file:")
+    return MigrationExecutor(connection if there or Path(name).exists() else None)

@@ -10,7 +10,19 @@ sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 from invoke import Collection
 from invoke.main import program
 
-from ops.tasks import db, deps, dev, doctor, graph, jobs, manage, quality, readme, schedule
+from ops.tasks import (
+    db,
+    deps,
+    dev,
+    doctor,
+    graph,
+    jobs,
+    manage,
+    migrations,
+    quality,
+    readme,
+    schedule,
+)
 from ops.tasks.cli import KitProgram
 
 FALSE = ("false", "no", "off", "0")
@@ -29,6 +41,8 @@ def kit(root: Path) -> Collection:
     program.__class__ = KitProgram
     collection = Collection()
     collection.configure({"ops": {"root": str(root)}})
+    for task in migrations.tasks:
+        db.collection.add_task(task)
     collection.add_collection(db.collection)
     collection.add_collection(dev.collection)
     collection.add_collection(deps.collection)

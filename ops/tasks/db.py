@@ -1,13 +1,13 @@
 """`inv db.*`: the database."""
 
-from invoke import Collection, Context, Exit
+from invoke import Collection, Context
 
 from ops.tasks import target
 from ops.tasks.base import task
 from ops.tasks.process import become, manage, options, run, typed
+from ops.tasks.words import APP, need, words
 
 GROUP = "Database"
-APP = "The app's label."
 MIGRATION = "A migration's name or how it begins; zero undoes all."
 CONFIRM = "The database's name: answers the question that a protected target asks."
 
@@ -15,17 +15,41 @@ CONFIRM = "The database's name: answers the question that a protected target ask
 @task(
     operands=("app_label", "migration_name"),
     passes_on=True,
-    help={"app-label": APP, "migration-name": MIGRATION, "confirm": CONFIRM},
+    help={
+        "app-label": APP,
+        "migration-name": MIGRATION,
+        "plan": "Show what would be done, and do nothing.",
+        "backup": "Save the database first; where that fails, nothing is migrated.",
+        "fake": "Record it without running it.",
+        "lock-timeout": "Seconds to wait for a lock before trying again (default: 2).",
+        "statement-timeout": "Seconds that one statement may run (default: the server's).",
+        "wait": "Seconds to wait for another migrate to end (default: 60).",
+        "confirm": CONFIRM,
+    },
 )
 def migrate(
     c: Context,
     app_label: str | None = None,
     migration_name: str | None = None,
+    plan: bool = False,
+    backup: bool = False,
+    fake: bool = False,
+    lock_timeout: str | None = None,
+    statement_timeout: str | None = None,
+    wait: str | None = None,
     confirm: str | None = None,
 ) -> None:
     """Apply migrations, or go back to one (migrate)."""
-    arguments = [*words(app_label, migration_name), *typed()]
-    target.guard_backwards(c, arguments, confirm=confirm)
+    chosen = options(
+        plan=plan,
+        backup=backup,
+        fake=fake,
+        lock_timeout=lock_timeout,
+        statement_timeout=statement_timeout,
+        wait=wait,
+    )
+    arguments = [*words(app_label, migration_name), *chosen, *typed()]
+    target.guard_migrate(c, arguments, confirm=confirm)
     become(c, manage(c, "migrate", *arguments))
 
 
@@ -86,27 +110,6 @@ def sql(
     need(app_label, migration_name, "inv db.sql users 0002")
     named = words(app_label, migration_name)
     become(c, manage(c, "sqlmigrate", *options(backwards=backwards), *named, *typed()))
-
-
-@task(
-    operands=("app_label", "start_migration_name", "migration_name"),
-    passes_on=True,
-    help={
-        "app-label": APP,
-        "start-migration-name": "The first to squash, where there is another word after it.",
-        "migration-name": "The last to squash.",
-    },
-)
-def squash(
-    c: Context,
-    app_label: str | None = None,
-    start_migration_name: str | None = None,
-    migration_name: str | None = None,
-) -> None:
-    """Squash migrations into one (squashmigrations)."""
-    need(app_label, start_migration_name or migration_name, "inv db.squash users 0003")
-    named = words(app_label, start_migration_name, migration_name)
-    become(c, manage(c, "squashmigrations", *named, *typed()))
 
 
 @task()
@@ -179,21 +182,6 @@ def reset(c: Context, confirm: str | None = None) -> None:
     become(c, manage(c, "migrate"))
 
 
-def words(*values: str | None) -> list[str]:
-    """Return the positional words that were given, where none can be taken for an option."""
-    given = [value for value in values if value is not None]
-    for value in given:
-        if value.startswith("-"):
-            raise Exit(f"'{value}' begins with '-': it is no name.", code=2)
-    return given
-
-
-def need(first: str | None, second: str | None, example: str) -> None:
-    """Raise ``Exit`` with code 2 and an example where a word is missing."""
-    if not first or not second:
-        raise Exit(f"Something is missing, as in: {example}", code=2)
-
-
 collection = Collection(
-    "db", migrate, make, show, sql, squash, check, shell, wait, backup, restore, flush, reset
+    "db", migrate, make, show, sql, check, shell, wait, backup, restore, flush, reset
 )

@@ -85,7 +85,7 @@ def history(
     help={"run": RUN, "ids": "Print the keys of its rows, one a line.", "json": JSON},
 )
 def show(c: Context, run: str | None = None, ids: bool = False, json: bool = False) -> None:
-    """Show a run, and what to do next where it failed (show_run)."""
+    """Show a run, and what next where it failed (show_run)."""
     number = _number(run, "inv jobs.show 12")
     become(c, manage(c, "show_run", number, *options(ids=ids, json=json), *typed()))
 

@@ -17,7 +17,7 @@ def manage(c: Context, confirm: str | None = None) -> None:
     """Run any command: inv manage -- COMMAND ARGUMENTS."""
     command, *arguments = process.typed() or ["help"]
     if command == "migrate":
-        target.guard_backwards(c, arguments, confirm=confirm)
+        target.guard_migrate(c, arguments, confirm=confirm)
     elif command in DESTRUCTIVE:
         target.guard(c, target.ask(c), command, confirm=confirm)
     process.become(c, process.manage(c, command, *arguments))

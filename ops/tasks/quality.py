@@ -60,6 +60,7 @@ def check(c: Context) -> None:
         "format": process.Step([*FORMAT, "--check", "--output-format=concise"]),
         "types": process.Step(TYPES),
         "django": process.Step(process.manage(c, "check_migrations", "--no-database"), settings),
+        "squashes": process.Step(process.manage(c, "squash", "--verify"), settings),
         **workflow_gates(Path(c.config.ops.root)),
     }
     results = process.gather(c, gates)

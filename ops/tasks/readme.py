@@ -42,7 +42,7 @@ def _row(name: str, collection: Collection) -> str:
     declared = collection[name]
     words = [f"`{word.upper()}`" for word in declared.operands]
     options = [
-        f"`--{str(argument.name).replace('_', '-')}`"
+        f"`--{str(argument.name).rstrip('_').replace('_', '-')}`"
         for argument in declared.get_arguments()
         if (argument.attr_name or argument.name) not in declared.operands
     ]

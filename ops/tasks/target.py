@@ -25,6 +25,7 @@ class Target:
     database: str
     user: str
     unapplied: tuple[str, ...] = ()
+    forwards: tuple[str, ...] = ()
     backwards: tuple[str, ...] = ()
 
     @property
@@ -54,12 +55,13 @@ class Target:
         return f"{self.environment} {self.engine} {where}".strip()
 
 
-def ask(c: Context, *, migrate: Sequence[str] = ()) -> Target:
+def ask(c: Context, *, migrate: Sequence[str] | None = None) -> Target:
     """Ask Django, in one process that only reads. Raises ``Exit`` with its message on failure.
 
-    With arguments of ``migrate``, ``backwards`` holds what that would undo.
+    With arguments of ``migrate``, ``forwards`` holds what that would apply, and ``backwards`` what
+    it would undo.
     """
-    way = ["--migrate", *migrate] if migrate else []
+    way = ["--migrate", *migrate] if migrate is not None else []
     try:
         facts = json.loads(process.probe(c, process.manage(c, "target", "--json", *way)))
     except Exit as error:
@@ -103,10 +105,13 @@ def guard(c: Context, at: Target, action: str, *, confirm: str | None) -> None:
         raise Exit(f"Refused: '{confirm}' is not {at.name}; nothing was changed.", code=REFUSED)
 
 
-def guard_backwards(c: Context, arguments: Sequence[str], *, confirm: str | None) -> None:
-    """Guard a ``migrate`` with these arguments where it would undo migrations."""
-    if arguments:
-        at = ask(c, migrate=arguments)
-        if at.backwards:
-            more = f" and {len(at.backwards) - 1} more" if len(at.backwards) > 1 else ""
-            guard(c, at, f"Undo {at.backwards[0]}{more}", confirm=confirm)
+def guard_migrate(c: Context, arguments: Sequence[str], *, confirm: str | None) -> None:
+    """Guard a ``migrate`` with these arguments where it would do anything, forwards or back."""
+    at = ask(c, migrate=arguments)
+    fake = "--fake" in arguments
+    for names, word in ((at.backwards, "Undo"), (at.forwards, "Apply")):
+        if names:
+            more = f" and {len(names) - 1} more" if names[1:] else ""
+            done = f"Record as {'undone' if word == 'Undo' else 'applied'}, without running,"
+            guard(c, at, f"{done if fake else word} {names[0]}{more}", confirm=confirm)
+            return

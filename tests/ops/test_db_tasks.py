@@ -72,16 +72,14 @@ def test_unknown_names_are_told_with_the_near_ones(commands, database_url, argv,
 
 
 @pytest.mark.engines("sqlite")
-def test_make_and_squash_reach_django(commands, database_url):
-    """Options and names arrive as Django spells them."""
+def test_make_and_squash_take_names_and_options(commands, database_url):
+    """Options and names arrive as the commands spell them."""
     made = commands.inv("db.make", "users", "--check", "--dry-run", DATABASE_URL=database_url)
     assert (made.code, made.out) == (0, "No changes detected in app 'users'\n")
     line = commands.inv("--dry", "db.make", "users", "--empty", "--name", "by hand").out
     assert line.endswith("manage.py makemigrations --empty '--name=by hand' users\n")
-    line = commands.inv("--dry", "db.squash", "users", "0001", "0003").out
-    assert line.endswith("manage.py squashmigrations users 0001 0003\n")
-    line = commands.inv("--dry", "db.squash", "users", "0003").out
-    assert line.endswith("manage.py squashmigrations users 0003\n")
+    line = commands.inv("--dry", "db.squash", "users", "--from", "0001", "--to", "0003").out
+    assert line.endswith("manage.py squash --from=0001 --to=0003 users\n")
 
 
 @pytest.mark.engines("postgresql")

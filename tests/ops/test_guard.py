@@ -91,7 +91,7 @@ DESTRUCTIVE = [
     ["db.reset"],
     ["db.restore", "some.file"],
     ["db.migrate", "accounts", "zero"],
-    ["db.migrate", "--", "accounts", "zero"],
+    ["db.migrate", "--", "accounts", "zero", "--lock-timeout=5"],
     ["manage", "--", "flush", "--no-input"],
     ["manage", "--", "migrate", "accounts", "zero"],
     ["manage", "--", "reset_db", "--noinput"],
@@ -136,15 +136,29 @@ def test_local_target_asks_for_nothing(commands, filled_url):
     assert users(filled_url) == 0
 
 
-@pytest.mark.slow
-@pytest.mark.engines("postgresql")
-def test_going_forward_is_not_guarded(commands, database_url):
-    """Applying migrations undoes nothing, so it asks nothing; nor does a look at the plan."""
-    env = {"DATABASE_URL": database_url, "ENVIRONMENT": "production"}
-    assert commands.inv("db.migrate", "users", "0003", **env).code == 0
-    plan = commands.inv("db.migrate", "users", "zero", "--", "--plan", **env)
-    assert plan.code == 0
-    assert "Undo Create model Profile" in plan.out
+@pytest.mark.engines("sqlite")
+def test_going_forward_is_asked_for_where_there_is_something_to_do(commands, empty_database_url):
+    """Nothing is applied to a protected target unasked; a look at the plan is free."""
+    env = {"DATABASE_URL": empty_database_url, "ENVIRONMENT": "production"}
+    refused = commands.inv("db.migrate", "contenttypes", "--lock-timeout", "1", **env)
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.startswith("Apply contenttypes.0001_initial and 1 more: production sqlite /")
+    assert commands.inv("db.migrate", "contenttypes", "--plan", **env).code == 0
+    name = empty_database_url.rpartition("/")[2]
+    assert commands.inv("db.migrate", "contenttypes", "--confirm", name, **env).code == 0
+    again = commands.inv("db.migrate", "contenttypes", **env)
+    assert (again.code, again.err) == (0, "")
+
+
+@pytest.mark.engines("sqlite")
+def test_recording_without_running_is_told_so(commands, empty_database_url):
+    """--fake is guarded in words of its own, in both directions."""
+    env = {"DATABASE_URL": empty_database_url, "ENVIRONMENT": "production"}
+    refused = commands.inv("db.migrate", "contenttypes", "--fake", **env)
+    assert refused.code == 3
+    assert refused.err.startswith(
+        "Record as applied, without running, contenttypes.0001_initial and 1 more: production"
+    )
 
 
 @pytest.mark.engines("sqlite")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations.exceptions import AmbiguityError
 
-from ops.schema.selectors import backwards, target, unapplied
+from ops.schema.selectors import steps, target, unapplied
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         """Add ``--database`` and ``--json``."""
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to ask about.")
         parser.add_argument(
-            "--migrate", nargs=REMAINDER, help="Say what a migrate with these words would undo."
+            "--migrate", nargs=REMAINDER, help="Say what a migrate with these words would do."
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
@@ -33,8 +33,8 @@ class Command(BaseCommand):
             **asdict(target(options["database"])),
             "unapplied": unapplied(options["database"]),
         }
-        if options["migrate"]:
-            facts["backwards"] = undone(options["migrate"])
+        if options["migrate"] is not None:
+            facts["forwards"], facts["backwards"] = planned(options["migrate"])
         if options["json"]:
             self.stdout.write(json.dumps(facts))
             return
@@ -43,13 +43,16 @@ class Command(BaseCommand):
             self.stdout.write(f"{name:<12} {shown or '-'}")
 
 
-def undone(arguments: list[str]) -> list[str]:
-    """Return what ``migrate`` with these arguments would undo; what is wrong in them, it says."""
-    parser = load_command_class("django.core", "migrate").create_parser("manage.py", "migrate")
+def planned(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return what ``migrate`` with these arguments would apply, and what it would undo.
+
+    Nothing where it only looks. What is wrong in the arguments, ``migrate`` itself says.
+    """
+    parser = load_command_class("ops.schema", "migrate").create_parser("manage.py", "migrate")
     try:
         parsed = parser.parse_args(arguments)
-        if not parsed.app_label or not parsed.migration_name or parsed.plan:
-            return []
-        return backwards(parsed.app_label, parsed.migration_name, parsed.database)
+        if parsed.plan or parsed.check_unapplied:
+            return [], []
+        return steps(parsed.app_label, parsed.migration_name, parsed.database)
     except (AmbiguityError, CommandError, KeyError):
-        return []
+        return [], []

@@ -1,5 +1,6 @@
 """`[tool.ops]` of pyproject.toml as frozen dataclasses. Standard library only."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -7,24 +8,31 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ops.job_config import ConfigError, Job, read_job, require_table, spelt
+from ops.job_config import ConfigError, Job, is_variable, read_job, require_table, spelt
 from ops.schedule_config import Schedule, read_schedule
 
 __all__ = ["Config", "ConfigError", "Job", "Schedule", "find_root", "load"]
 
 MANAGE = "backend/manage.py"
 KEYS = ("manage", "protected")
+TABLES = ("environments", "jobs", "schedule")
+VARIABLE = 'an environment variable, as in production = "PRODUCTION_DATABASE_URL"'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Where the kit finds things, with absolute paths, what it guards, what runs when and where."""
+    """Where the kit finds things, with absolute paths, what it guards, what runs when and where.
+
+    ``environments`` are the databases that the code is deployed to: a name, and the environment
+    variable that holds the address, which is a secret.
+    """
 
     root: Path
     manage: Path
     protected: frozenset[str]
     jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
     schedule: Schedule = field(default_factory=Schedule)
+    environments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def job(self, name: str) -> Job:
         """Return the declared job, or one with the defaults and no schedule."""
@@ -52,7 +60,7 @@ def load(root: Path) -> Config:
     """
     file = root / "pyproject.toml"
     table = require_table(file, "tool.ops", _tool(file).get("ops", {}))
-    if unknown := sorted(set(table) - {*KEYS, "jobs", "schedule"}):
+    if unknown := sorted(set(table) - {*KEYS, *TABLES}):
         raise ConfigError(
             f"{file}: tool.ops.{spelt(unknown[0])} is not a known key; "
             f"allowed: {', '.join(KEYS)}. A job is a table, as in [tool.ops.jobs.expire_trials]."
@@ -64,6 +72,7 @@ def load(root: Path) -> Config:
         protected=frozenset({"production", *_names(file, table.get("protected", []))}),
         jobs=MappingProxyType({name: read_job(file, name, value) for name, value in jobs.items()}),
         schedule=read_schedule(file, table.get("schedule", {})),
+        environments=MappingProxyType(_environments(file, table.get("environments", {}))),
     )
 
 
@@ -97,3 +106,22 @@ def _names(file: Path, value: Any) -> list[str]:
             'as in protected = ["staging"].'
         )
     return value
+
+
+def _environments(file: Path, value: Any) -> dict[str, str]:
+    """Return the variable of each environment's database; an address is never repeated."""
+    table = "tool.ops.environments"
+    variables = require_table(file, table, value if isinstance(value, dict) else [])
+    for name, variable in variables.items():
+        key = f"{table}.{spelt(name)}"
+        if not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
+            raise ConfigError(f"{file}: {key} is no name; allowed: letters, digits, _ and -.")
+        if "://" in str(variable):
+            raise ConfigError(
+                f"{file}: {key} is an address, which is a secret: keep it in {VARIABLE}, "
+                "and name that."
+            )
+        if not is_variable(variable):
+            shown = f" = {variable!r}" if str(variable).isidentifier() else ""
+            raise ConfigError(f"{file}: {key}{shown} is not the name of {VARIABLE}.")
+    return variables

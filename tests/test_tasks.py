@@ -169,6 +169,7 @@ def test_check_shows_every_failure_and_one_table(commands, copy):
         "format": "ok",
         "types": "FAILED",
         "django": "ok",
+        "squashes": "ok",
         "schedule": "FAILED",
         "security": "FAILED",
         "workflows": "ok",

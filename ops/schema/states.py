@@ -84,8 +84,17 @@ def _replaced() -> dict[str, set[str]]:
 
 
 def _spelt_out(names: Iterable[str], replaced: dict[str, set[str]]) -> frozenset[str]:
-    """Return the names with every squashed migration taken apart, so that both forms are equal."""
+    """Return the names with every squashed migration taken apart, so that both forms are equal.
+
+    Where parts of one are recorded themselves, they alone count: Django leaves the squash in its
+    record when it goes back to one of them.
+    """
+    given = set(names)
     plain: set[str] = set()
-    for name in names:
-        plain |= _spelt_out(replaced[name], replaced) if name in replaced else {name}
+    for name in given:
+        parts = replaced.get(name, {name})
+        if name not in replaced:
+            plain.add(name)
+        elif not parts & given:
+            plain |= _spelt_out(parts, replaced)
     return frozenset(plain)

@@ -19,6 +19,10 @@ DECLARED = """\
 manage = "manage.py"
 protected = ["staging"]
 
+[tool.ops.environments]
+production = "PRODUCTION_DATABASE_URL"
+eu-archive = "EU_ARCHIVE_URL"
+
 [tool.ops.jobs.expire_trials]
 cron = "17 4 * * *"
 timezone = "America/St_Johns"
@@ -92,6 +96,7 @@ def test_whole_configuration(written, tmp_path):
                 inputs=(),
             ),
         },
+        environments={"production": "PRODUCTION_DATABASE_URL", "eu-archive": "EU_ARCHIVE_URL"},
     )
     assert list(load(tmp_path).jobs) == ["expire_trials", "clearsessions"]
 
@@ -115,13 +120,16 @@ def test_defaults(written, tmp_path):
     }
     assert dataclasses.asdict(config.job("expire_trials")) == {"name": "expire_trials", **defaults}
     assert dataclasses.asdict(config.job("other")) == {"name": "other", **defaults}
-    assert dict(written('[tool.ops]\nmanage = "manage.py"\n').jobs) == {}
+    empty = written('[tool.ops]\nmanage = "manage.py"\n')
+    assert (dict(empty.jobs), dict(empty.environments)) == ({}, {})
 
 
 def test_configuration_cannot_be_changed(written):
-    """Neither a job nor the list of them; the same file is read once."""
+    """Neither a job nor the list of them, nor the environments; the same file is read once."""
     config = written(DECLARED)
     assert load(config.root) is config
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        config.environments["other"] = "URL"
     with pytest.raises(TypeError, match="does not support item assignment"):
         config.jobs["other"] = Job(name="other")
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -275,6 +283,40 @@ def test_address_of_a_heartbeat_is_never_repeated(written, value):
     assert "s3cret" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            'production = "postgresql://me:s3cret@db/app"',
+            ".production is an address, which is a secret: keep it in {allowed}, and name that.",
+        ),
+        (
+            '"a b" = "DATABASE_URL"',
+            ".'a b' is no name; allowed: letters, digits, _ and -.",
+        ),
+        ('production = "s3cret@db/app"', ".production is not the name of {allowed}."),
+        ("production = ['postgresql://s3cret']", ".production is an address, {more}"),
+        ("production = true", ".production = True is not the name of {allowed}."),
+        (
+            'production = "database_url"',
+            ".production = 'database_url' is not the name of {allowed}.",
+        ),
+        ('production = ""', ".production is not the name of {allowed}."),
+    ],
+)
+def test_bad_environment_is_one_line_without_its_address(written, tmp_path, line, message):
+    """The key, and what is allowed; whoever reads a log learns no password."""
+    allowed = 'an environment variable, as in production = "PRODUCTION_DATABASE_URL"'
+    more = f"which is a secret: keep it in {allowed}, and name that."
+    with pytest.raises(ConfigError) as error:
+        written(f'[tool.ops]\nmanage = "manage.py"\n[tool.ops.environments]\n{line}\n')
+    assert str(error.value) == (
+        f"{tmp_path / 'pyproject.toml'}: tool.ops.environments"
+        f"{message.format(allowed=allowed, more=more)}"
+    )
+    assert "s3cret" not in str(error.value)
+
+
 def test_safety_net_stays_within_the_grace(written):
     """Nobody has to say so: a job with a short grace has none."""
     assert written(with_job("grace_hours = 4.5")).job("expire_trials").safety_hours == 4
@@ -299,6 +341,10 @@ def test_job_is_named_as_a_command(written, tmp_path, name):
         ("tool = 3", "tool = 3 is not a table, as in [tool]."),
         ("tool.ops = 3", "tool.ops = 3 is not a table, as in [tool.ops]."),
         ("[tool.ops]\njobs = true", "tool.ops.jobs = True is not a table, as in [tool.ops.jobs]."),
+        (
+            "[tool.ops]\nenvironments = 'postgresql://me:s3cret@db/app'",
+            "tool.ops.environments = […] is not a table, as in [tool.ops.environments].",
+        ),
         (
             '[tool.ops.jobs]\nexpire_trials = "17 4 * * *"',
             f"{JOB} = '17 4 * * *' is not a table, as in [{JOB}].",

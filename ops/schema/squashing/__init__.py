@@ -1,0 +1,1 @@
+"""Squashes migrations, and proves that nothing is lost."""

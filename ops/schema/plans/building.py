@@ -107,6 +107,7 @@ def _migrations(
     plans: list[MigrationPlan] = []
     notes: list[str] = []
     failed: dict[Key, list[Key]] = {}
+    fresh: set[str] = set()
     for key in wanted.keys:
         before = set(wanted.graph.forwards_plan(key))
         if after := next((other for other in failed if other in before), None):
@@ -115,7 +116,7 @@ def _migrations(
         with ExitStack() as stack:
             with shares.of("parents"):
                 stage = _staged(stages, key, stack, made)
-            one = reviewed(stage, look, shares)
+            one = reviewed(stage, look, shares, fresh)
         plans.append(one.plan)
         notes += one.notes
         if one.failed:

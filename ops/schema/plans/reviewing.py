@@ -33,6 +33,7 @@ KNOWN = (
 NOT_OURS = (
     "It is an installed package's, and not this repository's to change: apply it when little runs."
 )
+NEW = "the plan makes the table, and nobody uses it yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,28 +60,33 @@ class Reviewed:
     notes: tuple[str, ...]
 
 
-def reviewed(stage: Stage, look: Look, shares: Shares) -> Reviewed:
+def reviewed(stage: Stage, look: Look, shares: Shares, fresh: set[str]) -> Reviewed:
     """Review a stage's migration; the stage's database stays as it was.
 
-    A danger in the migration of an installed package is a warning, for nobody here can change or
-    accept it; that it fails stays a danger.
+    ``fresh`` are the tables that the plan has made before, and grows by this migration's: nobody
+    uses them yet, and they are empty when their turn comes. A danger in the migration of an
+    installed package is a warning, for nobody here can change or accept it; that it fails stays a
+    danger.
     """
     notes: list[str] = []
+    empty = frozenset(fresh)
     migration, vendor = stage.migration, stage.connection.vendor
     with shares.of("SQL"):
         collected = statements(stage)
     with shares.of("rules"):
-        found = risks(migration, stage.state, stage.connection)
+        found = risks(migration, stage.state, stage.connection, fresh)
     if vendor == "postgresql":
         with shares.of("squawk"):
             found = merged(found, _squawk(collected, stage, notes))
     rehearsal = None
     if look.rows:
         with shares.of("rehearsal"):
-            rehearsal = rehearse(stage, look.rows) if collected.touches else Rehearsal()
+            rehearsal = (
+                rehearse(stage, look.rows, empty=empty) if collected.touches else Rehearsal()
+            )
             rehearsal = replace(rehearsal, error=steady(rehearsal.error))
         found = judged(found, rehearsal, collected.operations, vendor=vendor)
-    found = _with_failure(found, collected)
+    found = _on_new_tables(_with_failure(found, collected), empty)
     if look.sizes:
         found = at_sizes(found, rehearsal, look.sizes)
     file = file_of(migration)
@@ -141,6 +147,16 @@ def _with_failure(found: tuple[Risk, ...], collected: Collected) -> tuple[Risk, 
         sorted(
             [*kept, failure], key=lambda risk: last if risk.operation is None else risk.operation
         )
+    )
+
+
+def _on_new_tables(found: Iterable[Risk], fresh: frozenset[str]) -> tuple[Risk, ...]:
+    """Lower what squawk and the rehearsal, who know no plan, say of tables that it has made."""
+    return tuple(
+        replace(risk, severity=min(risk.severity, Severity.NOTE), showed=NEW)
+        if risk.table in fresh and risk.rule != FAILS
+        else risk
+        for risk in found
     )
 
 

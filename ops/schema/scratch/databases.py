@@ -2,12 +2,13 @@
 
 import itertools
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Never
 
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
@@ -41,7 +42,11 @@ class Workshop:
         self._made: list[BaseDatabaseWrapper] = []
         self._maintenance: BaseDatabaseWrapper | None = None
         if server:
-            self._open(server)
+            try:
+                self._open(server)
+            except BaseException:
+                self.close()
+                raise
         probe = self._maintenance or _connection({"ENGINE": self._backend(), "NAME": ":memory:"})
         self.version = ".".join(map(str, probe.get_database_version()))
 
@@ -78,6 +83,13 @@ class Workshop:
 
     def _open(self, server: Server) -> None:
         self._maintenance = _connection(self._values(server))
+        try:
+            self._maintenance.ensure_connection()
+        except OperationalError as error:
+            raise NoServerError(
+                f"There is no connection to {server.origin} ({str(error).partition(chr(10))[0]}): "
+                f"start it, or set SCRATCH_DATABASE_URL to a server where databases may be made."
+            ) from error
         with self._maintenance.cursor() as cursor:
             cursor.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = user")
             if not (cursor.fetchone() or [False])[0]:
@@ -168,12 +180,35 @@ def in_place(made: BaseDatabaseWrapper, alias: str) -> Iterator[BaseDatabaseWrap
         for name, connection in before.items():
             connections.settings[name] = settings[name]
             connections[name] = connection
+        _forget_types()
 
 
 def _connection(values: Mapping[str, Any], alias: str = "default") -> BaseDatabaseWrapper:
     values = connections.configure_settings({"default": dict(values)})["default"]
     wrapper: BaseDatabaseWrapper = load_backend(values["ENGINE"]).DatabaseWrapper(values, alias)
+    plain = wrapper.connect
+
+    def connect() -> None:
+        """Connect where what listens to that finds this database, and not the real one."""
+        before = connections[alias]
+        connections[alias] = wrapper
+        _forget_types()
+        try:
+            plain()
+        finally:
+            connections[alias] = before
+            _forget_types()
+
+    wrapper.connect = connect  # type: ignore[method-assign]
     return wrapper
+
+
+def _forget_types() -> None:
+    """Forget what django.contrib.postgres keeps by alias: each database numbers its own types."""
+    signals = sys.modules.get("django.contrib.postgres.signals")
+    if signals:
+        signals.get_hstore_oids.cache_clear()
+        signals.get_citext_oids.cache_clear()
 
 
 def _unreachable(values: Mapping[str, Any], name: str, alias: str) -> BaseDatabaseWrapper:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
 
 from ops.schema.plans import reviewing
 from ops.schema.plans.building import plan
@@ -61,6 +62,29 @@ def test_what_the_target_lacks(target: BaseDatabaseWrapper, make_app: MakeApp) -
         "rehearsal": 1.0,
     }
     assert target.introspection.table_names() == ["django_migrations"]
+
+
+GROW = """[
+    migrations.AddField("item", "size", models.IntegerField(db_index=True)),
+    migrations.RunSQL("ALTER TABLE shop_item ALTER code TYPE bigint", ""),
+]"""
+
+
+def test_tables_that_the_plan_makes_are_no_risk(
+    target: BaseDatabaseWrapper, make_app: MakeApp
+) -> None:
+    """What is dangerous for a table in use is a note where the plan itself makes the table."""
+    make_app("shop", m0001_initial=ITEM, m0002_grow=GROW)
+    record(("shop", "0001_initial"), ("shop", "0002_grow"))
+    made = plan(look=FAST)
+    risks = made.migrations[1].risks
+    assert [risk.rule for risk in risks if risk.severity > Severity.NOTE] == []
+    assert {risk.showed for risk in risks} == {"the plan makes the table, and nobody uses it yet"}
+    MigrationRecorder(target).record_applied("shop", "0001_initial")
+    later = plan(look=FAST).migrations[0].risks
+    assert {"add-not-null", "add-index", "change-type"} <= {
+        risk.rule for risk in later if risk.severity is Severity.DANGER
+    }
 
 
 def test_two_runs_are_the_same(target: BaseDatabaseWrapper, make_app: MakeApp) -> None:

@@ -14,18 +14,23 @@ FAMILIES = (names, columns, indexes, statements, python)
 
 
 def risks(
-    migration: Migration, state: ProjectState, connection: BaseDatabaseWrapper
+    migration: Migration,
+    state: ProjectState,
+    connection: BaseDatabaseWrapper,
+    fresh: set[str] | None = None,
 ) -> tuple[Risk, ...]:
     """Return what the rules find, in the order of the operations, the migration's own at its place.
 
     ``state`` is that before the migration, and is left as it is; ``connection`` is asked for types,
-    and for no rows. Tables that the migration makes itself are no risk. A rule that fails on an
-    operation nobody foresaw is a risk of its own, and hides no other.
+    and for no rows. Tables that the migration makes itself are no risk, nor are those in ``fresh``,
+    which grows by them. A rule that fails on an operation nobody foresaw is a risk of its own, and
+    hides no other.
     """
     steps: list[Step] = []
     found: list[Risk] = []
+    walk = Walk(migration, connection, set() if fresh is None else fresh)
     try:
-        for step in Walk(migration, connection).steps(state.clone()):
+        for step in walk.steps(state.clone()):
             steps.append(step)
             found += _of(step)
     except BrokenStateError as error:

@@ -64,6 +64,7 @@ def test_no_word_is_lost(words):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -86,6 +87,7 @@ def test_wrong_usage_is_one_line_and_code_2(repository, argv, message):
     assert message in done.err
 
 
+@pytest.mark.slow
 def test_tasks_of_plain_invoke_work_with_their_aliases(repository):
     """A repository's own tasks need nothing of the kit; called twice, Invoke runs them once."""
     done = repository.inv("hi", "hello")
@@ -93,6 +95,7 @@ def test_tasks_of_plain_invoke_work_with_their_aliases(repository):
     assert repository.inv("hello", HELLO="7").code == 7
 
 
+@pytest.mark.slow
 def test_help_needs_no_value(commands):
     """`inv db.sql --help` shows the help of each option: it is nobody's value."""
     done = commands.inv("db.sql", "--help", DATABASE_URL="nonsense")
@@ -129,6 +132,7 @@ def test_lines_of_help_fit_in_80_columns(commands):
     assert [line for line in done.out.splitlines() if line.startswith(" " * 6)] == []
 
 
+@pytest.mark.slow
 def test_completion_of_tasks_options_apps_and_migrations(commands):
     """Tab completes names of tasks, options, apps and migrations; the script is there."""
 
@@ -147,6 +151,7 @@ def test_completion_of_tasks_options_apps_and_migrations(commands):
     assert "inv" in commands.inv("--print-completion-script", "bash").out
 
 
+@pytest.mark.slow
 def test_reader_that_leaves_is_no_error(commands, tmp_path):
     """`inv db.show | head -1` and `inv --list | head -1` print no traceback."""
     for argv in ("db.show", "--list"):
@@ -156,6 +161,7 @@ def test_reader_that_leaves_is_no_error(commands, tmp_path):
         assert (done.code, done.out.count("\n"), done.err) == (0, 1, "")
 
 
+@pytest.mark.slow
 def test_reader_that_left_before_is_no_error(commands, tmp_path):
     """A pipe that is closed before the first line ends with the code of SIGPIPE, silently."""
     line = f"'{BIN}/inv' --search-root '{ROOT}' db.show; echo $? >&2"
@@ -185,6 +191,7 @@ builtins.__import__ = hooked
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["django.conf", "django.core.management", "users", "psycopg"])
 def test_ctrl_c_at_each_moment_is_silent(commands, tmp_path, moment):
     """While Django starts, while it loads the apps, while the command runs: no traceback."""
@@ -199,6 +206,7 @@ def test_ctrl_c_at_each_moment_is_silent(commands, tmp_path, moment):
     assert done.code in {130, -signal.SIGINT}  # the shell shows 130 for both
 
 
+@pytest.mark.slow
 def test_unforeseen_error_is_one_line_and_debug_shows_the_rest(repository):
     """A task that breaks says so in one line; --debug has the traceback."""
     text = (repository.root / "tasks.py").read_text()
@@ -210,6 +218,7 @@ def test_unforeseen_error_is_one_line_and_debug_shows_the_rest(repository):
     assert "Traceback" in repository.inv("--debug", "steps").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

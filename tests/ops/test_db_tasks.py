@@ -9,6 +9,7 @@ from ops.schema import services
 from tests.commands import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_show_lists_the_apps_that_were_named(commands, database_url):
     """Several apps may be named."""
@@ -19,6 +20,7 @@ def test_show_lists_the_apps_that_were_named(commands, database_url):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_sql_prints_both_ways(commands, database_url):
     """The SQL of a migration, and the SQL that undoes it."""
@@ -47,6 +49,7 @@ NO_MIGRATION = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
@@ -71,6 +74,7 @@ def test_unknown_names_are_told_with_the_near_ones(commands, database_url, argv,
     assert (done.code, done.out, done.err) == (code, "", f"CommandError: {message}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_make_and_squash_take_names_and_options(commands, database_url):
     """Options and names arrive as the commands spell them."""
@@ -82,6 +86,7 @@ def test_make_and_squash_take_names_and_options(commands, database_url):
     assert line.endswith("manage.py squash --from=0001 --to=0003 users\n")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_check_finds_nothing_wrong(commands, database_url):
     """On a migrated database of complete models there is one line."""
@@ -99,6 +104,7 @@ def test_check_names_what_is_not_applied(commands, empty_database_url):
     assert len(lines) == 23
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_wait_returns_when_the_server_answers(commands, database_url):
     """A server that answers is said so at once."""
@@ -107,6 +113,7 @@ def test_wait_returns_when_the_server_answers(commands, database_url):
     assert done.out.startswith("The database answers, after 0.")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_wait_ends_with_the_last_error(commands, empty_database_url):
     """A server that does not answer in time is one line and exit code 1."""
@@ -162,6 +169,7 @@ def test_wheels_shell_is_read_only_too(commands, database_url, no_clients):
     connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     ("argv", "line"),

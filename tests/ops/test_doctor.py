@@ -27,6 +27,7 @@ def test_healthy_checkout_is_all_ok(commands, database_url, engine):
     assert found["database"][1].startswith(f"reachable, {engine} ")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_unapplied_migrations_name_their_fix(commands, empty_database_url):
     """What is wrong carries the command that mends it, and the exit code is 1."""
@@ -36,6 +37,7 @@ def test_unapplied_migrations_name_their_fix(commands, empty_database_url):
     assert [line.rpartition("->  ")[2] for line in wrong] == ["inv db.migrate"]
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_unreachable_server_is_a_line(commands, empty_database_url):
     """The driver's reason stands in the line, and the password does not."""
@@ -47,6 +49,7 @@ def test_unreachable_server_is_a_line(commands, empty_database_url):
     assert "hunter2" not in done.out + done.err
 
 
+@pytest.mark.slow
 def test_broken_settings_are_a_line(commands, tmp_path):
     """Django's own line is shown, the other things are looked at all the same."""
     done = commands.inv("doctor", DATABASE_URL="nonsense")
@@ -57,6 +60,7 @@ def test_broken_settings_are_a_line(commands, tmp_path):
     assert "DATABASE_URL (from the environment) is not valid" in found["settings"][1]
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_json_is_one_list(commands, database_url):
     """--json prints the same lines, and nothing else."""

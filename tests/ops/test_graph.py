@@ -291,6 +291,7 @@ def chunks(png: bytes) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_mermaid_of_the_product(commands):
     """The whole text: the apps named, their fields, and the models elsewhere that they meet."""
     done = commands.manage(
@@ -299,6 +300,7 @@ def test_mermaid_of_the_product(commands):
     assert (done.code, done.out, done.err) == (0, PRODUCT, "")
 
 
+@pytest.mark.slow
 def test_own_apps_and_every_kind_of_relation(shop):
     """Without --app: what lies below the root and is not installed there; no abstract base."""
     file = shop.wrote("models.mmd")
@@ -389,6 +391,7 @@ def test_check_after_a_change_by_hand(context, monkeypatch, tmp_path, name):
         assert tasks.fault(file, DOT) == wrong
 
 
+@pytest.mark.slow
 def test_check_of_a_missing_file(shop):
     """The default file is named, and the command that makes it."""
     done = shop.inv("graph", "--check")
@@ -435,6 +438,7 @@ def test_apps_by_their_place_and_by_option(shop):
     assert done.err == f"the rest.mmd is missing. Run '{again}'.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -468,6 +472,7 @@ def test_app_that_cannot_be_drawn(label, message):
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.slow
 def test_repository_without_models(shop):
     """Nothing of its own to draw: the message says how to draw something else."""
     done = shop.commands.run(
@@ -478,6 +483,7 @@ def test_repository_without_models(shop):
     assert done.err == f"CommandError: No app below {folder} has models. Name one: --app=auth\n"
 
 
+@pytest.mark.slow
 def test_dry_prints_the_command_and_writes_nothing(shop):
     """The line of the management command, to be pasted."""
     done = shop.inv("--dry", "graph", "shop")
@@ -487,6 +493,7 @@ def test_dry_prints_the_command_and_writes_nothing(shop):
     assert not (shop.root / "docs").exists()
 
 
+@pytest.mark.slow
 def test_a_dot_on_path_comes_first(shop, tmp_path):
     """A Graphviz of the machine draws, and what it draws is kept with the stamp."""
     folder = tmp_path / "bin"

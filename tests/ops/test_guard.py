@@ -98,6 +98,7 @@ DESTRUCTIVE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", DESTRUCTIVE, ids=" ".join)
 @pytest.mark.engines("sqlite")
 def test_destructive_tasks_refuse_without_a_terminal(commands, filled_url, argv):
@@ -111,6 +112,7 @@ def test_destructive_tasks_refuse_without_a_terminal(commands, filled_url, argv)
     assert users(filled_url) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_typing_the_name_goes_on_and_anything_else_does_not(commands, filled_url):
     """In a terminal the question is asked, with the target on the screen."""
@@ -136,6 +138,7 @@ def test_local_target_asks_for_nothing(commands, filled_url):
     assert users(filled_url) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_going_forward_is_asked_for_where_there_is_something_to_do(commands, empty_database_url):
     """Nothing is applied to a protected target unasked; a look at the plan is free."""
@@ -150,6 +153,7 @@ def test_going_forward_is_asked_for_where_there_is_something_to_do(commands, emp
     assert (again.code, again.err) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_recording_without_running_is_told_so(commands, empty_database_url):
     """--fake is guarded in words of its own, in both directions."""
@@ -161,6 +165,7 @@ def test_recording_without_running_is_told_so(commands, empty_database_url):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_dry_asks_nothing_and_does_nothing(commands, database_url):
     """--dry shows the target and the line that would run."""

@@ -4,6 +4,8 @@ import pytest
 
 from tests.commands import BIN, Commands
 
+pytestmark = pytest.mark.slow
+
 TASKS = "from pathlib import Path\n\nfrom ops.tasks import kit\n\nns = kit(Path(__file__).parent)\n"
 
 

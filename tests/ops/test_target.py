@@ -12,6 +12,7 @@ from tests.commands import ROOT
 FIRST = "contenttypes.0001_initial"
 
 
+@pytest.mark.slow
 def test_target_of_an_empty_database(commands, empty_database_url, engine):
     """Engine, place and every migration that is missing, in the order of applying."""
     done = commands.manage("target", "--json", DATABASE_URL=empty_database_url)
@@ -27,6 +28,7 @@ def test_target_of_an_empty_database(commands, empty_database_url, engine):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_target_of_a_migrated_database(commands, database_url):
     """Nothing is missing."""
@@ -34,6 +36,7 @@ def test_target_of_a_migrated_database(commands, database_url):
     assert json.loads(done.out)["unapplied"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_asking_creates_no_file(commands, empty_database_url):
     """Connecting would make an SQLite file that was not there; asking does not."""
@@ -44,6 +47,7 @@ def test_asking_creates_no_file(commands, empty_database_url):
     assert not file.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_asking_creates_no_table(commands, empty_database_url):
     """The table of applied migrations is not made by a question."""
@@ -52,6 +56,7 @@ def test_asking_creates_no_table(commands, empty_database_url):
     assert (done.code, done.out) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_password_is_never_shown(commands, database_url):
     """What is printed names the user and not the password."""

@@ -17,6 +17,8 @@ from ops.schema.fingerprints.reading import fingerprint
 from ops.schema.scratch.databases import Workshop, in_place
 from tests.ops.schema.conftest import MakeApp
 
+pytestmark = pytest.mark.slow
+
 THING = """[migrations.CreateModel("Thing", [
     ("id", models.BigAutoField(primary_key=True)),
     ("code", models.IntegerField(db_index=True)),

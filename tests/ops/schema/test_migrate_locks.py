@@ -26,6 +26,8 @@ from tests.ops.schema.migrating import (
     session_timeouts,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["postgres_fixture", "server_fixture"]
 
 ADD = 'migrations.AddField("thing", "size", models.IntegerField(null=True))'

@@ -30,6 +30,8 @@ from ops.schema.squashing.verifying import verify
 from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.squashes import NAMES, plan, three
 
+pytestmark = pytest.mark.slow
+
 PROOF = Proof(
     app_label="shop",
     last="0003_last",

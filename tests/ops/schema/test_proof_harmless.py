@@ -19,6 +19,8 @@ from tests.ops.schema.test_proof_defects import (
     whole,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_another_name_and_another_order_are_no_defects(

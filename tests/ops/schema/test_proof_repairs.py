@@ -9,10 +9,12 @@ from django.db.migrations.loader import MigrationLoader
 
 from ops.schema.squashing import repairing, segments
 from ops.schema.squashing.proofs import Check
+from ops.schema.squashing.proving import Prover, Shops
 from ops.schema.squashing.repairing import proved_plan
 from ops.schema.squashing.types import Segment, SquashPlan
 from ops.schema.squashing.writing import segment
 from tests.ops.schema.conftest import MakeApp
+from tests.ops.schema.squashes import NAMES, plan, three
 from tests.ops.schema.test_proof_defects import (
     FILL,
     FILL_CODE,
@@ -22,6 +24,8 @@ from tests.ops.schema.test_proof_defects import (
     stray,
     whole,
 )
+
+pytestmark = pytest.mark.slow
 
 ADD = 'migrations.AddField("Thing", "{}", models.IntegerField(default=1)),'
 
@@ -139,6 +143,36 @@ def test_all_is_left_out_at_once_where_nothing_changes(repaired: Any, make_app: 
     found = repaired()
     assert found.kept_in == ()
     assert found.plan.segments[0].elided == ("0002_fill: fill", "0003_noop: noop")
+
+
+def test_nothing_is_left_out_where_nothing_can_be_tried(repaired: Any, make_app: MakeApp) -> None:
+    """Old files that fail show no difference: that is no reason to leave anything out."""
+    folder = elidable_app(make_app, useful=FILL_CODE)
+    last = folder / "0003_noop.py"
+    text = last.read_text()
+    last.write_text(text.replace("operations = [", 'operations = [migrations.RunSQL("WRONG"),'))
+    found = repaired()
+    assert (found.kept_in, [each.elided for each in found.plan.segments]) == ((), [()])
+    assert found.proof.notes[1:] == (
+        'sqlite: the old migrations cannot be applied: near "WRONG": syntax error',
+    )
+
+
+def test_old_files_that_fail_are_tried_once(scratch_server: None, make_app: MakeApp) -> None:
+    """However often a proof is asked for: they fail the next time, too."""
+    folder, squash = three(make_app)
+    last = folder / f"{NAMES[2]}.py"
+    text = last.read_text()
+    last.write_text(text.replace("operations = [", 'operations = [migrations.RunSQL("WRONG"),'))
+    told: list[str] = []
+
+    def progress(vendor: str, what: str, _done: int, _total: int) -> None:
+        told.append(f"{vendor}: {what}")
+
+    with Shops("default") as shops:
+        prover = Prover(plan(squash), "default", ["sqlite"], progress, shops)
+        assert prover.prove(0) == prover.prove(1)
+    assert told == ["sqlite: upgrades"]
 
 
 @pytest.mark.slow

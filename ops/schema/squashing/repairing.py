@@ -51,7 +51,9 @@ def proved_plan(
         search = _Search(loader, app_label, first, last, alias, vendors, progress, shops)
         search.cuts = dict.fromkeys(cuts)
         plan = search.cut()
+        tried = bool(search.prove(plan).engines)
         wanted = elidable(loader, plan) if elide is None else tuple(elide)
+        wanted = wanted if tried else ()  # where nothing is tried, nothing differs either
         search.leave_out(wanted)
         plan = search.plan()
         return Repaired(

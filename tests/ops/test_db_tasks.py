@@ -31,6 +31,7 @@ def test_sql_prints_both_ways(commands, database_url):
     assert 'DROP TABLE "users_profile"' in undo.out
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_migrate_goes_forward_and_back(commands, database_url):
     """Back to a migration, and on again."""

@@ -172,6 +172,7 @@ def test_step_ended_by_a_signal(repository):
     assert repository.inv("steps", "--", code).code == 128 + signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_sigterm_reaches_the_running_step(repository):
     """A task that is told to end tells its step, and ends with the step's code."""
     code = (
@@ -192,6 +193,7 @@ def test_sigterm_reaches_the_running_step(repository):
     assert (started.returncode, out) == (5, "")
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_the_steps_own(repository):
     """In a terminal, Ctrl-C goes to the step; one that catches it lives on, as does the task."""
     code = (

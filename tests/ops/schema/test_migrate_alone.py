@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -35,11 +36,12 @@ def session(made: BaseDatabaseWrapper) -> psycopg.Connection:
 
 
 @pytest.fixture
-def held(postgres: BaseDatabaseWrapper) -> PostgresqlLock:
-    """Return the lock, taken."""
+def held(postgres: BaseDatabaseWrapper) -> Iterator[PostgresqlLock]:
+    """Yield the lock, taken."""
     lock = PostgresqlLock(postgres)
     assert lock.take() is None
-    return lock
+    yield lock
+    lock.release()
 
 
 def test_the_holder_keeps_nobody_waiting(
@@ -50,7 +52,8 @@ def test_the_holder_keeps_nobody_waiting(
         held.require()
         found = other.execute(
             "SELECT state, backend_xid, backend_xmin, application_name FROM pg_stat_activity "
-            "JOIN pg_locks USING (pid) WHERE locktype = 'advisory'"
+            "JOIN pg_locks USING (pid) "
+            "WHERE locktype = 'advisory' AND datname = current_database()"
         ).fetchall()
         assert [row[:3] for row in found] == [("idle in transaction", None, None)]
         assert re.fullmatch(rf"migrate, pid {os.getpid()} on .+", found[0][3])
@@ -69,7 +72,7 @@ def test_the_holder_keeps_no_snapshot_at_a_higher_level(postgres: BaseDatabaseWr
         assert lock.take() is None
         found = other.execute(
             "SELECT backend_xmin FROM pg_stat_activity JOIN pg_locks USING (pid) "
-            "WHERE locktype = 'advisory'"
+            "WHERE locktype = 'advisory' AND datname = current_database()"
         ).fetchall()
         other.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")
     assert found == [(None,)]
@@ -132,6 +135,7 @@ def test_it_goes_on_when_the_other_has_ended(
     make_app("shop", m0001_initial=THING)
     with session(postgres) as other:
         other.autocommit = False
+        other.execute("SET LOCAL lock_timeout = '10s'")
         other.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER])
         timer = threading.Timer(0.3, other.rollback)
         timer.start()
@@ -149,7 +153,8 @@ def test_a_lost_lock_stops_the_plan(postgres: BaseDatabaseWrapper, make_app: Mak
         "shop",
         m0001_initial=THING,
         m0002_cut="""[migrations.RunSQL(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")]""",
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE locktype = 'advisory' AND datname = current_database()")]""",
         m0003_more="[migrations.DeleteModel('Thing')]",
     )
     done = migrate("shop")

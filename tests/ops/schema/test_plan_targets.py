@@ -202,6 +202,7 @@ class OnlyTheArchive:
         return app_label != "shop" or db == "archive"
 
 
+@pytest.mark.slow
 def test_another_database_and_a_router(
     target: BaseDatabaseWrapper, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ from ops.schema.squashing.types import Segment
 from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.squashes import plan, segment
 
+pytestmark = pytest.mark.slow
+
 KEY = '("id", models.BigAutoField(primary_key=True))'
 INDEXED = f"""migrations.CreateModel(
     "Thing", [{KEY}, ("code", models.CharField(max_length=20, db_index=True))]

@@ -229,6 +229,7 @@ def test_effects_of_each_operation(
     assert {one.rows for one in made.effects} == {ROWS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_errors_that_only_rows_bring_out(stage: Stage) -> None:
     """Duplicates, NULLs and changed rows make an operation fail, which is named."""
@@ -332,6 +333,7 @@ def test_statements_outside_of_a_transaction_are_measured_one_by_one(stage: Stag
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_code_outside_of_a_transaction(stage: Stage) -> None:
     """A function without a transaction holds one row at a time; with one of its own, all."""

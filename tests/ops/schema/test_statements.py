@@ -97,6 +97,7 @@ def test_what_the_same_migration_made(
         sqlmigrate(postgresql, "0002_both", migrated=False)
 
 
+@pytest.mark.slow
 def test_the_installed_apps(shop: Workshop, stages_on: StagesOn) -> None:
     """Django's own migrations and this product's: what ``sqlmigrate`` says at their parents."""
     graph = MigrationLoader(None).graph

@@ -535,10 +535,11 @@ def test_explain_asks_which_job_where_several_explain(empty, monkeypatch):
 
 @pytest.fixture
 def expired(empty):
-    """Return the number of a run that expired four accounts; the first has paid since."""
-    accounts = [AccountFactory(created=NOW - TRIAL - DAY) for _ in range(4)]
+    """Return the number of a run that expired four accounts; the first of its batch has paid."""
+    AccountFactory.create_batch(4, created=NOW - TRIAL - DAY)
     number = expire_trials(now=NOW).run
-    Account.objects.filter(pk=accounts[0].pk).update(status=Account.ACTIVE)
+    first, *_others = Batch.objects.get(run=number).ids  # in the order in which they were changed
+    Account.objects.filter(pk=first).update(status=Account.ACTIVE)
     return number
 
 

@@ -13,10 +13,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from ops.schema import manifests
 from ops.schema.dumps.engines import ENGINES, Engine
-from ops.schema.dumps.sqlite import absent
 from ops.schema.errors import BackupFailedError, BackupRefusedError
 from ops.schema.manifests import Manifest
-from ops.schema.selectors import unapplied
+from ops.schema.selectors import absent, unapplied
 from ops.schema.states import applied, changes_state, require_same_state
 
 OWNER_ONLY = 0o600

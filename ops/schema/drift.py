@@ -12,7 +12,6 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
-from ops.schema.dumps.sqlite import absent
 from ops.schema.errors import MigrationsError
 from ops.schema.failures import told
 from ops.schema.fingerprints.differences import Difference, Differences, compare
@@ -20,6 +19,7 @@ from ops.schema.fingerprints.reading import fingerprint, require_readable
 from ops.schema.fingerprints.types import Fingerprint
 from ops.schema.loading import loaded, require_linear
 from ops.schema.scratch.databases import Workshop, in_place, workshop
+from ops.schema.selectors import absent
 from ops.schema.stages import apply
 
 LACKS = "Where its server lacks something, set SCRATCH_DATABASE_URL to one that has it."

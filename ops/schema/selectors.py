@@ -1,13 +1,12 @@
 """Reads of the target and of its migrations."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.loader import MigrationLoader
 
 from ops.schema.errors import UnappliedError
 
@@ -48,15 +47,6 @@ def unapplied(alias: str = DEFAULT_DB_ALIAS) -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
 
 
-def migration_files() -> dict[Path, tuple[str, str]]:
-    """Return the file of every migration with its app's label and its name; reads no database."""
-    migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
-    return {
-        Path(str(sys.modules[migration.__module__].__file__)).resolve(): key
-        for key, migration in migrations.items()
-    }
-
-
 def steps(
     app_label: str | None, migration_name: str | None, alias: str = DEFAULT_DB_ALIAS
 ) -> tuple[list[str], list[str]]:
@@ -90,9 +80,15 @@ def require_applied(alias: str = DEFAULT_DB_ALIAS) -> None:
         raise UnappliedError(f"{missing[0]}{more} not applied. Run 'inv db.migrate' first.")
 
 
+def absent(alias: str) -> bool:
+    """Tell whether the database is an SQLite file that is not there; connecting would make it."""
+    connection: Any = connections[alias]
+    if connection.vendor != "sqlite" or connection.is_in_memory_db():
+        return False
+    name = str(connection.settings_dict["NAME"])
+    return not name.startswith("file:") and not Path(name).exists()
+
+
 def _executor(alias: str) -> MigrationExecutor:
     """Return Django's executor, without a connection where that would make an SQLite file."""
-    connection = connections[alias]
-    name = str(connection.settings_dict["NAME"])
-    there = connection.vendor != "sqlite" or name == ":memory:" or name.startswith("file:")
-    return MigrationExecutor(connection if there or Path(name).exists() else None)
+    return MigrationExecutor(None if absent(alias) else connections[alias])

@@ -6,8 +6,8 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from ops.schema.dumps.sqlite import absent
 from ops.schema.errors import BackupRefusedError
+from ops.schema.selectors import absent
 
 ALLOW = "--allow-state-change"
 

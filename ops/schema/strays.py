@@ -19,6 +19,7 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.recorder import MigrationRecorder
 
 from ops.schema.loading import file_of
+from ops.schema.selectors import absent
 
 Key = tuple[str, str]
 
@@ -56,11 +57,9 @@ class Stray:
 
 def strays(loader: MigrationLoader, alias: str) -> list[Stray]:
     """Return what is wrong between the files and the database; reads only."""
-    connection: Any = connections[alias]
-    if connection.vendor == "sqlite" and not connection.is_in_memory_db():
-        name = str(connection.settings_dict["NAME"])
-        if not name.startswith("file:") and not Path(name).exists():
-            return []  # connecting would make it
+    connection = connections[alias]
+    if absent(alias):
+        return []
     recorded = frozenset(MigrationRecorder(connection).applied_migrations())
     there = frozenset(connection.introspection.table_names())
     apps: dict[str, dict[Key, Migration]] = {}

@@ -9,18 +9,10 @@ from typing import Any
 from django.db import Error, connections
 
 from ops.schema.errors import BackupFailedError
+from ops.schema.selectors import absent
 
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 DEFAULT_TIMEOUT = 5.0  # seconds, as sqlite3.connect has it
-
-
-def absent(alias: str) -> bool:
-    """Tell whether the database is a file that is not there; connecting would make it."""
-    connection: Any = connections[alias]
-    if connection.vendor != "sqlite" or connection.is_in_memory_db():
-        return False
-    name = str(connection.settings_dict["NAME"])
-    return not name.startswith("file:") and not Path(name).exists()
 
 
 def dump(alias: str, file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from django.db import connections
 from django.db.migrations.exceptions import InconsistentMigrationHistory
@@ -11,6 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from ops.schema.errors import MigrationsError
 from ops.schema.loading import loaded, require_linear
+from ops.schema.selectors import absent
 from ops.schema.stages import Key
 
 
@@ -32,14 +32,10 @@ def pending(alias: str, app: str = "") -> Pending:
 
     An SQLite file that does not exist is not made. Raises ``MigrationsError``.
     """
-    connection = connections[alias]
-    name = str(connection.settings_dict["NAME"])
-    absent = connection.vendor == "sqlite" and not (
-        name == ":memory:" or name.startswith("file:") or Path(name).exists()
-    )
-    loader = loaded(None if absent else connection)
+    connection = None if absent(alias) else connections[alias]
+    loader = loaded(connection)
     _check(loader, app)
-    if not absent:
+    if connection is not None:
         try:
             loader.check_consistent_history(connection)
         except InconsistentMigrationHistory as error:

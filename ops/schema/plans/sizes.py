@@ -10,6 +10,8 @@ from typing import Any
 from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ops.schema.selectors import absent
+
 FORMAT = 1
 #: Tables that were never analysed are counted up to this size; beyond, their rows are not known.
 COUNTABLE = 64 * 1024**2
@@ -82,10 +84,10 @@ def table_sizes(alias: str, *, now: datetime.datetime) -> Sizes:
         raise SizesError(
             f"The sizes of {connection.display_name} are not read: PostgreSQL's and SQLite's are."
         )
-    name = str(connection.settings_dict["NAME"])
-    in_file = connection.vendor == "sqlite" and not connection.is_in_memory_db()  # type: ignore[attr-defined]  # SQLite's has it
-    if in_file and not name.startswith("file:") and not Path(name).exists():
-        raise SizesError(f"There is no database {name}. Run 'inv db.migrate' first.")
+    if absent(alias):
+        raise SizesError(
+            f"There is no database {connection.settings_dict['NAME']}. Run 'inv db.migrate' first."
+        )
     with transaction.atomic(using=alias):
         read = _postgresql if connection.vendor == "postgresql" else _sqlite
         tables = read(connection)

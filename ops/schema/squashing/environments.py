@@ -19,9 +19,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import load_backend
 
 from ops.config import Config, find_root, load
-from ops.schema.dumps.sqlite import absent
 from ops.schema.errors import MigrationsError
-from ops.schema.selectors import target
+from ops.schema.selectors import absent, target
 
 Key = tuple[str, str]
 FORMAT = 1

@@ -64,7 +64,9 @@ class PostgresqlLock:
         _require(self._own, "SELECT 1", [])
 
     def release(self) -> None:
-        """Close the connection."""
+        """Give it back and close the connection; the server has it back on return."""
+        with suppress(DatabaseError):
+            self._own.rollback()  # a server notices a mere close a while later
         with suppress(DatabaseError):
             self._own.close()
 
@@ -92,7 +94,9 @@ class MysqlLock:
         _require(self._own, "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", [self._name])
 
     def release(self) -> None:
-        """Close the connection."""
+        """Give it back and close the connection; the server has it back on return."""
+        with suppress(DatabaseError), self._own.cursor() as cursor:
+            cursor.execute("SELECT RELEASE_LOCK(%s)", [self._name])
         with suppress(DatabaseError):
             self._own.close()
 

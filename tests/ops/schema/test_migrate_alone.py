@@ -99,6 +99,19 @@ def test_who_waits_leaves_no_transaction_open(
     other.release()
 
 
+def test_a_lock_given_back_is_free_at_once(
+    postgres: BaseDatabaseWrapper, held: PostgresqlLock
+) -> None:
+    """The next migrator need not wait until the server has noticed that a connection closed."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(held._own, "close", lambda: None)  # the server has not noticed yet
+        held.release()
+    other = PostgresqlLock(postgres)
+    said = other.take()
+    other.release()
+    assert said is None
+
+
 def test_locks_of_two_databases_are_two(
     postgres: BaseDatabaseWrapper, held: PostgresqlLock
 ) -> None:
@@ -224,6 +237,7 @@ def test_mysql_asks_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
         "SELECT GET_LOCK(%s, 0)",
         "SET SESSION wait_timeout = 604800",
         *["SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"] * 2,
+        "SELECT RELEASE_LOCK(%s)",
         "close",
     ]
     names = {tuple(parameters) for _, parameters in said if parameters}

@@ -14,6 +14,7 @@ from ops.schema.errors import MigrationsError
 from ops.schema.loading import is_installed, loaded
 from ops.schema.selectors import unapplied
 from ops.schema.strays import Kind, Stray, strays
+from ops.schema.wording import first
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _unapplied(alias: str) -> list[Finding]:
 def _parted(stray: Stray) -> Finding:
     """Say what is wrong between the record and the files, and what Django would do."""
     app, name = stray.app_label, f"{stray.app_label}.{stray.name}"
-    gone, tables = _first(stray.gone), _first(stray.tables)
+    gone, tables = first(stray.gone), first(stray.tables)
     match stray.kind:
         case Kind.PASSED_OVER:
             return Finding(
@@ -124,7 +125,3 @@ def _with_old_files(stray: Stray) -> str:
         f'git switch --detach "$(git rev-list -1 HEAD -- {file})^" '
         f"&& inv db.migrate {stray.app_label}; git switch -"
     )
-
-
-def _first(names: tuple[str, ...]) -> str:
-    return (names or ("",))[0] + (f" and {len(names) - 1} more" if names[1:] else "")

@@ -8,6 +8,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from ops.schema.errors import BackupRefusedError
 from ops.schema.selectors import absent
+from ops.schema.wording import first
 
 ALLOW = "--allow-state-change"
 
@@ -42,7 +43,7 @@ def require_same_state(backup: Iterable[str], alias: str) -> None:
     there = _spelt_out(applied(alias), replaced)
     if unknown := sorted(held - known - there):
         raise BackupRefusedError(
-            f"The backup holds {_first(unknown)}, which this code does not have: check out the "
+            f"The backup holds {first(unknown)}, which this code does not have: check out the "
             f"code that it was made with, or add {ALLOW}."
         )
     if not there:
@@ -50,12 +51,12 @@ def require_same_state(backup: Iterable[str], alias: str) -> None:
         return
     if lacking := sorted(there - held):
         raise BackupRefusedError(
-            f"The backup lacks {_first(lacking)}, which the database has applied: take a newer "
+            f"The backup lacks {first(lacking)}, which the database has applied: take a newer "
             f"backup, or add {ALLOW} and run 'inv db.migrate' afterwards."
         )
     if ahead := sorted(held - there):
         raise BackupRefusedError(
-            f"The backup holds {_first(ahead)}, which the database has not applied: "
+            f"The backup holds {first(ahead)}, which the database has not applied: "
             f"run 'inv db.migrate' first, or add {ALLOW}."
         )
 
@@ -65,13 +66,9 @@ def _require_empty(alias: str) -> None:
     tables = [] if absent(alias) else sorted(connections[alias].introspection.table_names())
     if tables:
         raise BackupRefusedError(
-            f"The database has no migrations applied and holds {_first(tables)}, which a restore "
+            f"The database has no migrations applied and holds {first(tables)}, which a restore "
             f"would drop: check DATABASE_URL, or add {ALLOW}."
         )
-
-
-def _first(names: list[str]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _replaced() -> dict[str, set[str]]:

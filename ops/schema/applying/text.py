@@ -11,6 +11,7 @@ from ops.schema.applying.types import (
     Standing,
     Step,
 )
+from ops.schema.wording import counted
 
 MANY = 20  # lines
 SLOWEST = 3
@@ -22,7 +23,7 @@ def plan(steps: Sequence[tuple[Key, bool]], where: str) -> Iterator[str]:
     if not steps:
         return
     word = "undo" if steps[0][1] else "apply"
-    yield f"{_count(len(steps), 'migration')} to {word} on {where}, in this order:"
+    yield f"{counted(len(steps), 'migration')} to {word} on {where}, in this order:"
     shown = steps if len(steps) <= MANY else steps[: MANY - 1]
     for key, _ in shown:
         yield f"  {'.'.join(key)}"
@@ -39,7 +40,7 @@ def summary(steps: Sequence[Step]) -> Iterator[str]:
         seconds = sum(step.seconds for step in steps)
         word = "Undid" if steps[0].backwards else "Applied"
         word = "Recorded" if all(step.faked for step in steps) else word
-        line = f"{word} {_count(len(steps), 'migration')} in {seconds:.2f} s"
+        line = f"{word} {counted(len(steps), 'migration')} in {seconds:.2f} s"
         if len(steps) > MANY:
             slowest = sorted(steps, key=lambda step: -step.seconds)[:SLOWEST]
             line += f"; the slowest: {', '.join(f'{s} {s.seconds:.2f} s' for s in slowest)}"
@@ -177,7 +178,3 @@ def _holder(holder: Holder) -> str:
     parts = [f"pid {holder.pid}", holder.application, holder.state]
     said = ", ".join(part for part in parts if part) + f" for {holder.seconds:.0f} s"
     return f"{said} ({holder.query})" if holder.query else said
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -16,9 +16,10 @@ from ops.schema.plans.reviewing import Look, reviewed
 from ops.schema.plans.shares import Shares
 from ops.schema.plans.statements import told
 from ops.schema.plans.types import MigrationPlan, Plan
-from ops.schema.plans.words import ENGINES, number
+from ops.schema.plans.words import ENGINES
 from ops.schema.scratch.databases import Workshop, workshop
 from ops.schema.stages import Key, Stage, Stages, apply
+from ops.schema.wording import counted
 
 #: Whose local variable is the migration that is being applied.
 APPLYING = apply.__code__
@@ -122,7 +123,7 @@ def _migrations(
         if one.failed:
             failed[key] = []
     notes += [
-        f"{number(len(keys), 'migration')} after {'.'.join(key)}, which fails, cannot be looked "
+        f"{counted(len(keys), 'migration')} after {'.'.join(key)}, which fails, cannot be looked "
         f"at: {', '.join('.'.join(other) for other in keys)}."
         for key, keys in failed.items()
         if keys

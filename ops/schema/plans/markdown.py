@@ -8,6 +8,7 @@ from ops.schema.plans import words
 from ops.schema.plans.severity import spelled
 from ops.schema.plans.text import printable
 from ops.schema.plans.types import MigrationPlan, Plan, Rehearsal, Risk
+from ops.schema.wording import counted
 
 #: In bytes: a step summary, and a comment, whose limit is 65,536 characters.
 SUMMARY = 1024 * 1024
@@ -84,7 +85,7 @@ def _page(plan: Plan, blocks: list[str], detail: Detail) -> str:
     parts += [f"> {escaped(note)}\n" for note in plan.notes]
     parts += blocks
     if missing := len(plan.migrations) - len(blocks):
-        parts.append(f"> {words.number(missing, 'more migration')} left out.\n")
+        parts.append(f"> {counted(missing, 'more migration')} left out.\n")
     if took := words.took(plan):
         parts.append(f"<sub>{took}</sub>\n")
     return "\n".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from ops.schema.loading import shown
 from ops.schema.plans.severity import spelled
 from ops.schema.plans.types import MigrationPlan, Plan, Risk, Severity, TableEffect
+from ops.schema.wording import counted
 
 ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
@@ -15,7 +16,7 @@ def headline(plan: Plan) -> str:
     if not plan.migrations:
         return "No migration to look at"
     risks = [risk for migration in plan.migrations for risk in migration.risks]
-    return f"{number(len(plan.migrations), 'migration')}: {tally(risks)}"
+    return f"{counted(len(plan.migrations), 'migration')}: {tally(risks)}"
 
 
 def tally(risks: Iterable[Risk]) -> str:
@@ -26,7 +27,7 @@ def tally(risks: Iterable[Risk]) -> str:
     parts = []
     for word, count in counts.items():
         name, _, accepted = word.partition(" ")
-        parts.append(f"{number(count, name)}{' ' + accepted if accepted else ''}")
+        parts.append(f"{counted(count, name)}{' ' + accepted if accepted else ''}")
     return ", ".join(parts) or "no risk found"
 
 
@@ -58,10 +59,10 @@ def effect_words(effect: TableEffect) -> str:
     said = [
         f"{spelled(effect.lock)} lock" if effect.lock else "",
         "rewritten" if effect.rewritten else "",
-        f"{number(effect.scanned, 'row')} read" if effect.scanned else "",
-        f"{number(effect.changed, 'row')} changed" if effect.changed else "",
+        f"{counted(effect.scanned, 'row')} read" if effect.scanned else "",
+        f"{counted(effect.changed, 'row')} changed" if effect.changed else "",
     ]
-    return f"{effect.table} ({number(effect.rows, 'row')}): {', '.join(filter(None, said))}"
+    return f"{effect.table} ({counted(effect.rows, 'row')}): {', '.join(filter(None, said))}"
 
 
 def failures(plan: Plan) -> list[str]:
@@ -83,11 +84,6 @@ def took(plan: Plan) -> str:
 def file(plan: MigrationPlan) -> str:
     """Return a migration's file as it is called from the current folder."""
     return shown(plan.file) or plan.file.name
-
-
-def number(count: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _was_danger(risk: Risk) -> bool:

@@ -9,6 +9,7 @@ from ops.schema.squashing.proofs import Check, Defect, EngineProof, Proof
 from ops.schema.squashing.repairing import Repaired
 from ops.schema.squashing.types import Segment, SquashPlan
 from ops.schema.squashing.verifying import Verification
+from ops.schema.wording import counted, first
 
 
 def plan_lines(found: Repaired) -> Iterator[str]:
@@ -16,7 +17,7 @@ def plan_lines(found: Repaired) -> Iterator[str]:
     plan = found.plan
     old = sum(len(segment.names) for segment in plan.segments) + len(plan.kept)
     new = len(plan.segments) + len(plan.kept)
-    yield f"{plan.app_label}: {_count(old, 'migration')} can become {_count(new, 'file')}."
+    yield f"{plan.app_label}: {counted(old, 'migration')} can become {counted(new, 'file')}."
     files = {name: [f"  {name} stays"] for name in plan.kept}
     files |= {segment.names[0]: _segment_lines(segment) for segment in plan.segments}
     for _, lines in sorted(files.items()):
@@ -39,8 +40,8 @@ def proof_lines(proof: Proof) -> Iterator[str]:
     operations, files = proof.operations, proof.files
     verdict = "Proved" if proof.complete else "Not proved"
     yield (
-        f"{verdict}: {proof.app_label}, {_count(files[0], 'file')} -> {files[1]}, "
-        f"{_count(operations[0], 'operation')} -> {operations[1]}."
+        f"{verdict}: {proof.app_label}, {counted(files[0], 'file')} -> {files[1]}, "
+        f"{counted(operations[0], 'operation')} -> {operations[1]}."
     )
     for engine in proof.engines:
         yield from _engine_lines(engine, proof.defects)
@@ -51,7 +52,7 @@ def proof_lines(proof: Proof) -> Iterator[str]:
         for defect in proof.defects:
             yield f"  {_defect(defect)}"
     if proof.refused:
-        yield f"--finish must wait for databases whose last one is: {_first(proof.refused)}."
+        yield f"--finish must wait for databases whose last one is: {first(proof.refused)}."
 
 
 def next_step(proof: Proof, plan: SquashPlan) -> str:
@@ -80,10 +81,10 @@ def unready_line(unready: Unready) -> str:
         case Standing.COMPLETE:
             return f"{start} has applied all that {squash} replaces, and not recorded it. {migrate}"
         case Standing.PARTIAL:
-            return f"{start} has not applied {_first(unready.missing)}. {migrate}"
+            return f"{start} has not applied {first(unready.missing)}. {migrate}"
         case Standing.TABLES:
             return (
-                f"{start} has {_first(unready.tables)}, and no record of what made it. Run "
+                f"{start} has {first(unready.tables)}, and no record of what made it. Run "
                 f"'inv db.migrate {app} {squash} -- --fake' and 'inv db.drift' there; where that "
                 f"finds a difference, take it back: 'inv db.migrate {app} zero -- --fake'."
             )
@@ -99,10 +100,10 @@ def finish_lines(finish: Finish, *, done: bool) -> Iterator[str]:
         f"{finish.app_label}: {squashes} {verb[len(finish.squashes) > 1]} "
         f"{'made ' if done else ''}normal."
     )
-    yield f"  {'Removed' if done else 'Would remove'} {_count(count, 'file')}:"
+    yield f"  {'Removed' if done else 'Would remove'} {counted(count, 'file')}:"
     for file in finish.removed:
         yield f"    {short(file)}"
-    yield f"  {'Changed' if done else 'Would change'} {_count(len(finish.changed), 'file')}:"
+    yield f"  {'Changed' if done else 'Would change'} {counted(len(finish.changed), 'file')}:"
     for file in finish.changed:
         yield f"    {short(file)}"
     if finish.mentions:
@@ -143,11 +144,11 @@ def short(path: Path) -> str:
 
 
 def _segment_lines(segment: Segment) -> list[str]:
-    first, last = segment.names[0], segment.names[-1]
+    names = segment.names
     return [
         (
-            f"  {segment.name} replaces {first} to {last} ({len(segment.names)}): "
-            f"{_count(segment.before, 'operation')} become {segment.after}"
+            f"  {segment.name} replaces {names[0]} to {names[-1]} ({len(names)}): "
+            f"{counted(segment.before, 'operation')} become {segment.after}"
         ),
         *(f"    without {left_out}" for left_out in segment.elided),
     ]
@@ -162,9 +163,9 @@ def _engine_lines(engine: EngineProof, defects: Iterable[Defect]) -> Iterator[st
         schema = "equal but for names and order"
     yield (
         f"  {engine.vendor} {engine.version} ({engine.origin}): "
-        f"schema {schema}, {_count(engine.rows, 'row')}, "
-        f"{_count(engine.seeded_rows, 'seeded row')}, "
-        f"{_count(engine.states, 'state')} in {_count(engine.runs, 'run')}"
+        f"schema {schema}, {counted(engine.rows, 'row')}, "
+        f"{counted(engine.seeded_rows, 'seeded row')}, "
+        f"{counted(engine.states, 'state')} in {counted(engine.runs, 'run')}"
     )
     before, after = engine.seconds
     yield f"    migrate from zero: {before:.2f} s -> {after:.2f} s"
@@ -180,11 +181,3 @@ def _listed(title: str, items: Sequence[str]) -> Iterable[str]:
 def _defect(defect: Defect) -> str:
     where = [defect.vendor, defect.segment, defect.place, defect.at]
     return f"{defect.check}: {defect.what}" + "".join(f" [{part}]" for part in where if part)
-
-
-def _first(names: tuple[str, ...]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if names[1:] else "")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

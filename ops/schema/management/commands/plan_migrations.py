@@ -21,6 +21,7 @@ from ops.schema.plans.text import lines
 from ops.schema.plans.types import Plan, Severity
 from ops.schema.since import new_since
 from ops.schema.suggestions import require_apps
+from ops.schema.wording import counted
 
 
 def rows(text: str) -> int:
@@ -98,7 +99,7 @@ class Command(BaseCommand):
         self._print(made, options)
         if failing := words.failures(made):
             raise CommandError(
-                f"{words.number(len(failing), 'danger')} not accepted: {', '.join(failing)}. "
+                f"{counted(len(failing), 'danger')} not accepted: {', '.join(failing)}. "
                 f"Rewrite it, or write '# accepts RULE: REASON' above the operation."
             )
 

@@ -19,7 +19,8 @@ users: 3 migrations can become 1 file.
 Proved: users, 3 files -> 1, 3 operations -> 2.
 """
 END = f"""\
---finish must wait for databases whose last one is: users.0001_initial and 2 more.
+--finish must wait for databases at users.0001_initial to users.0003_profile (3 states), \
+until they have recorded the squash.
 Wrote backend/users/migrations/{SQUASH}.py
 Wrote backend/users/migrations/proofs/{SQUASH}.json
 Next: commit these files, and deploy them with the old ones.

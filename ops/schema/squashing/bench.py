@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
+from ops.schema.failures import told
 from ops.schema.scratch.databases import Workshop, in_place
 from ops.schema.squashing import comparing, rows, staging
 from ops.schema.squashing.comparing import Found
@@ -23,7 +24,7 @@ class OldPathError(Exception):
 
 @dataclass(kw_only=True)
 class Bench:
-    """One plan on one engine. ``names``, ``order`` and ``gaps`` are ordered, each line once."""
+    """One plan on one engine. What is a dict is ordered, each line once."""
 
     plan: SquashPlan
     routes: Routes
@@ -34,6 +35,7 @@ class Bench:
     names: dict[str, None] = field(default_factory=dict)
     order: dict[str, None] = field(default_factory=dict)
     gaps: dict[str, None] = field(default_factory=dict)
+    untried: dict[str, None] = field(default_factory=dict)
     runs: int = 0
     rows: int = 0
     seeded_rows: int = 0
@@ -58,6 +60,7 @@ class Bench:
             seeded_rows=self.seeded_rows,
             seconds=seconds,
             gaps=tuple(self.gaps),
+            untried=tuple(self.untried),
         )
 
     def run_old(self, database: BaseDatabaseWrapper, keys: Iterable[Key]) -> None:
@@ -65,14 +68,14 @@ class Bench:
         try:
             self.old.run(database, keys)
         except Exception as error:
-            raise OldPathError(line(error)) from error
+            raise OldPathError(told(error)) from error
 
     def run_new(self, database: BaseDatabaseWrapper, keys: Collection[Key]) -> str:
         """Go the squashed way; return what the database or the code said where it failed."""
         try:
             self.new.run(database, keys)
         except Exception as error:  # noqa: BLE001  # a migration may raise anything
-            return line(error)
+            return told(error)
         with in_place(database, self.alias):
             recorded = MigrationRecorder(database).applied_migrations()
         left = [".".join(key) for key in keys if key not in recorded]
@@ -120,8 +123,3 @@ class Bench:
             return ""
         state = state_at(self.tree, self.routes.chain[: jump.end])
         return place(staging.staged(segment), state, table, what)
-
-
-def line(error: Exception) -> str:
-    """Return the first line of an error: the one that says what."""
-    return (str(error).strip().partition("\n")[0] or type(error).__name__)[:200]

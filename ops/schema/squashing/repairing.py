@@ -1,7 +1,8 @@
 """Finds the fewest cuts with which the proof of a squash holds, and what may be left out of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.db.migrations.loader import MigrationLoader
 
@@ -9,7 +10,7 @@ from ops.schema.squashing import segments
 from ops.schema.squashing.elision import elidables
 from ops.schema.squashing.proofs import Defect, Progress, Proof
 from ops.schema.squashing.proving import REPEATS, VENDORS, Prover, Shops, silent
-from ops.schema.squashing.types import Segment, SquashPlan
+from ops.schema.squashing.types import SquashPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +45,9 @@ def proved_plan(
 
     Each segment that fails is cut behind the longest beginning of it that holds, found by halving:
     that gives the fewest files where a part of what holds holds as well. Elidable data migrations
-    (or those of ``elide``) are left out one by one, each only where schema, state and rows stay
-    equal. A proof that still fails in the end is returned with its defects.
+    (or those of ``elide``) are left out where schema, state and rows stay equal: all at once, else
+    those that each segment by itself can do without. A proof that still fails in the end is
+    returned with its defects.
     """
     with Shops(alias) as shops:
         search = _Search(loader, app_label, first, last, alias, vendors, progress, shops)
@@ -103,42 +105,88 @@ class _Search:
         while True:
             plan = self.plan()
             defects = self.prove(plan).defects
-            failing = next(
-                (s for s in plan.segments if any(each.segment == s.name for each in defects)), None
-            )
-            if failing is None or len(failing.names) == 1:
+            failing = [
+                segment
+                for segment in plan.segments
+                if len(segment.names) > 1 and any(each.segment == segment.name for each in defects)
+            ]
+            if not failing:
                 return plan
-            self.caused += [each for each in defects if each.segment == failing.name]
-            self.cuts[failing.names[self._longest(failing)]] = None
+            for segment in failing:
+                self.caused += [each for each in defects if each.segment == segment.name]
+                self._cut_up(segment.names)
+
+    def _cut_up(self, names: Sequence[str]) -> None:
+        """Cut a segment that fails into pieces that hold, each as long as it can be."""
+        most = len(names) - 1
+        while names:
+            longest = self._longest(names, most)
+            names = names[longest:]
+            self.cuts |= dict.fromkeys(names[:1])
+            most = len(names)
+
+    def _longest(self, names: Sequence[str], most: int) -> int:
+        """Return how many migrations hold together, from one, which is no squash, to ``most``."""
+        low, high, middle = 1, most, most
+        while low < high:
+            if self._alone(names[:middle]):
+                low = middle
+            else:
+                high = middle - 1
+            middle = (low + high + 1) // 2
+        return low
 
     def leave_out(self, wanted: Sequence[str]) -> None:
-        """Leave out all that can be: all at once where that holds, else one after the other."""
+        """Leave out all that can be: where not all at once, what each segment can do without."""
         if not wanted:
             return
         now = self.plan()
         before, files = self.prove(now), _files(now)
-        for each in [wanted, *([name] for name in wanted if len(wanted) > 1)]:
+        for each in self._choices(now, wanted):
+            if more := [label for label in each if label not in self.elided]:
+                plan = self.plan(*more)
+                if _files(plan) <= files and _no_worse(plan, before, self.prove(plan)):
+                    self.elided = (*self.elided, *more)
             if len(self.elided) == len(wanted):
                 return
-            plan = self.plan(*each)
-            if _files(plan) <= files and _no_worse(before, self.prove(plan)):
-                self.elided = (*self.elided, *each)
 
-    def _longest(self, failing: Segment) -> int:
-        """Return how many migrations of a segment hold together, at least one."""
-        low, high = 1, len(failing.names) - 1  # the whole fails, one alone is no squash
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._holds(failing.names[:middle]):
-                low = middle
-            else:
-                high = middle - 1
-        return low
+    def _choices(self, now: SquashPlan, wanted: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Yield what to leave out: the most first, and last what is of one segment alone."""
+        yield wanted
+        disk = self.loader.disk_migrations or {}
+        apart = []
+        for segment in now.segments if len(wanted) > 1 else ():
+            own = elidables([disk[self.app_label, name] for name in segment.names]).values()
+            labels = [label for label in wanted if label in own]
+            apart.append(self._without(segment.names, labels, ()))
+        yield [label for labels in apart for label in labels]
+        yield from apart
 
-    def _holds(self, names: Sequence[str]) -> bool:
-        """Tell whether migrations can be one file, and that file gives the same."""
-        plan = segments.plan(self.loader, self.app_label, names[0], names[-1])
-        return len(plan.segments) == 1 and not plan.kept and self.prove(plan).holds
+    def _without(
+        self, names: Sequence[str], labels: Sequence[str], out: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Return what a segment by itself can do without: ``out``, and what holds of the labels.
+
+        Those are tried together, and in halves where that fails.
+        """
+        if not labels or self._alone(names, *out, *labels):
+            return (*out, *labels)
+        if len(labels) == 1:
+            return out
+        half = len(labels) // 2
+        return self._without(names, labels[half:], self._without(names, labels[:half], out))
+
+    def _alone(self, names: Sequence[str], *elide: str) -> bool:
+        """Tell whether migrations can be one file, and that file gives the same.
+
+        With ``elide``, names and order of columns must be as they are without that, too.
+        """
+        one = partial(segments.plan, self.loader, self.app_label, names[0], names[-1])
+        plan = one(elide=elide)
+        if len(plan.segments) != 1 or plan.kept:
+            return False
+        proof = self.prove(plan)
+        return _no_worse(plan, self.prove(one()), proof) if elide else proof.holds
 
     def prove(self, plan: SquashPlan, repeats: int = 0) -> Proof:
         """Prove a plan; what its segments have shown by themselves is tried once."""
@@ -152,8 +200,15 @@ def _files(plan: SquashPlan) -> int:
     return len(plan.segments) + len(plan.kept)
 
 
-def _no_worse(before: Proof, after: Proof) -> bool:
-    """Tell whether nothing new differs: no defect, and no name or order of columns either."""
+def _no_worse(plan: SquashPlan, before: Proof, after: Proof) -> bool:
+    """Tell whether nothing new differs: no defect, and no name or order of columns either.
+
+    A database that stands before a segment leaves out the same, and has rows of its own: so a
+    segment that was not tried on made-up rows leaves nothing out.
+    """
+    untried = {name for engine in after.engines for name in engine.untried}
+    if any(segment.elided and segment.name in untried for segment in plan.segments):
+        return False
     known, found = (
         {line for engine in proof.engines for line in (*engine.names, *engine.order)}
         for proof in (before, after)

@@ -6,9 +6,8 @@ that one: it need not be run again. What is left are the jumps: the places where
 old files for a squashed one.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from django.db import migrations
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -167,62 +166,63 @@ class _Survey:
             key for key in loader.graph.forwards_plan(end) if key not in loader.applied_migrations
         )
 
-    def _jumps(self, first: int) -> Sequence[Jump]:
-        found = []
+    def _jumps(self, first: int) -> Iterator[Jump]:
         for position in range(first, len(self._chain)):
             todo, after = self._plans.get(position), self._plans.get(position + 1)
             if todo is not None and todo != (self._chain[position], *(after or ())):
-                found += self._jump(position, todo)
-        return found
+                if jump := self._meeting(position, position + 1):
+                    yield jump
+                else:
+                    done = set(self._chain[:position]).union(*map(self._replaced, todo))
+                    left = ", ".join(".".join(key) for key in self._chain if key not in done)
+                    what = f"Django leaves out {left or 'nothing, but goes on'}"
+                    self._wrong(Check.UPGRADE, position, what)
 
     def _inside(self) -> Iterator[Jump]:
         """Yield a start before the data migration in each segment; else one halfway in the longest.
 
-        Their plans are those of other states: it is tried for real all the same.
+        It goes to the segment's end, where another state's plan goes on. Up to there Django takes
+        the old files: that is tried for real all the same.
         """
         disk = self._old.loader().disk_migrations or {}
-        places: dict[str, int] = {}
+        places: dict[str, str] = {}
         for segment in self._plan.segments:
-            keys = [(segment.app_label, name) for name in segment.names[1:]]
-            data = (k for k in keys if any(isinstance(e, DATA) for e in disk[k].operations))
-            for key in islice(data, 1):
-                places[segment.name] = self._chain.index(key)
+            for name in segment.names[1:]:
+                operations = disk[segment.app_label, name].operations
+                if any(isinstance(operation, DATA) for operation in operations):
+                    places.setdefault(segment.name, name)
         if not places:
             longest = max(self._plan.segments, key=lambda segment: len(segment.names))
-            middle = longest.names[len(longest.names) // 2]
-            places[longest.name] = self._chain.index((longest.app_label, middle))
-        for name, start in places.items():
-            if start in self._plans:
-                yield Jump(
-                    start=start,
-                    end=len(self._chain),
-                    old=self._chain[start:],
-                    new=self._plans[start],
-                    rest=(),
-                    segment=name,
-                    inside=True,
-                )
+            places[longest.name] = longest.names[len(longest.names) // 2]
+        for (app, squash), segment in self._files.items():
+            if squash in places:
+                start = self._chain.index((app, places[squash]))
+                end = self._chain.index((app, segment.names[-1])) + 1
+                if jump := self._meeting(start, end):
+                    yield replace(jump, rest=(), segment=squash, inside=True)
 
-    def _jump(self, start: int, todo: tuple[Key, ...]) -> list[Jump]:
+    def _meeting(self, start: int, least: int) -> Jump | None:
+        """Return the way to the first state, from ``least`` on, whose own plan is what is left."""
+        todo = self._plans.get(start, ())
         done = set(self._chain[:start])
         for index, key in enumerate(todo, 1):
             done |= self._replaced(key)
             end = len(done)
-            if done == set(self._chain[:end]) and todo[index:] == self._plans.get(end):
+            if (
+                end >= least
+                and done == set(self._chain[:end])
+                and todo[index:] == self._plans.get(end)
+            ):
                 files = [key[1] for key in todo[:index] if key in self._files]
-                return [
-                    Jump(
-                        start=start,
-                        end=end,
-                        old=self._chain[start:end],
-                        new=todo[:index],
-                        rest=todo[index:],
-                        segment=files[0] if files else "",
-                    )
-                ]
-        left = ", ".join(".".join(key) for key in self._chain if key not in done)
-        self._wrong(Check.UPGRADE, start, f"Django leaves out {left or 'nothing, but goes on'}")
-        return []
+                return Jump(
+                    start=start,
+                    end=end,
+                    old=self._chain[start:end],
+                    new=todo[:index],
+                    rest=todo[index:],
+                    segment=files[0] if files else "",
+                )
+        return None
 
     def _replaced(self, key: Key) -> set[Key]:
         segment = self._files.get(key)

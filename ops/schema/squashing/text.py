@@ -32,7 +32,7 @@ def plan_lines(found: Repaired) -> Iterator[str]:
     for defect in found.caused:
         yield f"  {_defect(defect)}"
     for name in found.kept_in:
-        yield f"Elidable, and kept, since without it it is not the same: {name}"
+        yield f"Elidable, and kept, since it does something, or could not be tried: {name}"
 
 
 def proof_lines(proof: Proof) -> Iterator[str]:
@@ -52,7 +52,8 @@ def proof_lines(proof: Proof) -> Iterator[str]:
         for defect in proof.defects:
             yield f"  {_defect(defect)}"
     if proof.refused:
-        yield f"--finish must wait for databases whose last one is: {first(proof.refused)}."
+        where = f"databases at {_reach(proof.refused)}"
+        yield f"--finish must wait for {where}, until they have recorded the squash."
 
 
 def next_step(proof: Proof, plan: SquashPlan) -> str:
@@ -181,3 +182,8 @@ def _listed(title: str, items: Sequence[str]) -> Iterable[str]:
 def _defect(defect: Defect) -> str:
     where = [defect.vendor, defect.segment, defect.place, defect.at]
     return f"{defect.check}: {defect.what}" + "".join(f" [{part}]" for part in where if part)
+
+
+def _reach(names: Sequence[str]) -> str:
+    more = f" to {names[-1]} ({len(names)} states)" if names[1:] else ""
+    return f"{names[0]}{more}"

@@ -81,6 +81,8 @@ def _seeded(bench: Bench, walk: BaseDatabaseWrapper, jump: Jump) -> bool:
             return True
     gap = f"{jump.segment} was not tried on made-up rows: the old files fail on them"
     bench.gaps[f"{gap}: {failure}"] = None
+    if not jump.inside:  # from inside, Django takes the old files
+        bench.untried[jump.segment] = None
     return False
 
 

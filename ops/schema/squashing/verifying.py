@@ -9,9 +9,9 @@ import django
 from django.db.migrations.loader import MigrationLoader
 
 from ops.schema.errors import NoServerError
+from ops.schema.failures import told
 from ops.schema.fingerprints.reading import fingerprint
 from ops.schema.scratch.databases import Workshop, workshop
-from ops.schema.squashing.bench import line
 from ops.schema.squashing.paths import Key, run
 from ops.schema.squashing.proofs import EngineProof, Proof, SquashedFile, digest_of, read
 
@@ -60,7 +60,7 @@ def verify(file: Path, *, alias: str, vendors: Collection[str] | None = None) ->
         except NoServerError as error:
             notes.append(f"{engine.vendor} was not asked: {error}")
         except Exception as error:  # noqa: BLE001  # a migration may raise anything
-            failures.append(f"{engine.vendor}: the files cannot be applied: {line(error)}")
+            failures.append(f"{engine.vendor}: the files cannot be applied: {told(error)}")
     return Verification(
         file=file, failures=tuple(failures), notes=tuple(notes), engines=tuple(asked)
     )

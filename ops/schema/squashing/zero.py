@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from ops.schema.failures import told
 from ops.schema.squashing import comparing, rows
-from ops.schema.squashing.bench import Bench, OldPathError, line
+from ops.schema.squashing.bench import Bench, OldPathError
 from ops.schema.squashing.paths import Mark, Path, mark
 from ops.schema.squashing.proofs import Check
 from ops.schema.squashing.rows import Rows
@@ -38,11 +39,11 @@ def from_zero(bench: Bench, repeats: int) -> tuple[tuple[str, str], tuple[float,
         try:
             old.append(_run(bench, bench.old))
         except Exception as error:
-            raise OldPathError(line(error)) from error
+            raise OldPathError(told(error)) from error
         try:
             new.append(_run(bench, bench.new))
         except Exception as error:  # noqa: BLE001  # a migration may raise anything
-            bench.failed(line(error), None, Check.ROWS)
+            bench.failed(told(error), None, Check.ROWS)
             return ("", ""), (0.0, 0.0)
     if old[0].error:
         bench.gaps[f"The rest of the project cannot be applied: {old[0].error}"] = None
@@ -78,7 +79,7 @@ def _run(bench: Bench, path: Path) -> _Run:
         try:
             more = path.run(database)
         except Exception as error:  # noqa: BLE001  # a migration may raise anything
-            return _Run(seconds=seconds, marks=(end,), error=line(error))
+            return _Run(seconds=seconds, marks=(end,), error=told(error))
         return _Run(seconds=seconds + more, marks=(end, mark(database)))
     finally:
         bench.workshop.drop(database)

@@ -180,8 +180,9 @@ def test_a_squash_that_makes_again_what_is_there_is_seen_by_the_upgrade(
         more='dependencies = [("shop", "0001_initial")]',
     )
     for vendor, error in (
-        ("sqlite", "table shop_thing already exists"),
-        ("postgresql", 'relation "shop_thing" already exists'),
+        ("sqlite", "OperationalError: table shop_thing already exists"),
+        ("postgresql", 'ProgrammingError: relation "shop_thing" already exists'),
     ):
         proof = shown(wrong, kept=("0001_initial",), vendor=vendor)
-        assert said(proof) == [f"upgrade | {error} | after shop.0001_initial"]
+        where = "shop.0002_squashed_0003, operation 1 (Raw SQL operation)"
+        assert said(proof) == [f"upgrade | {where}: {error} | after shop.0001_initial"]

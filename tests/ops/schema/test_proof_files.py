@@ -245,5 +245,8 @@ def test_old_files_that_fail_are_no_defect_of_the_squash(
     assert proof.engines == ()
     assert proof.notes == (
         "PostgreSQL was not asked: this is no proof.",
-        'sqlite: the old migrations cannot be applied: near "WRONG": syntax error',
+        (
+            "sqlite: the old migrations cannot be applied: shop.0003_last, operation 1 "
+            '(Raw SQL operation): OperationalError: near "WRONG": syntax error'
+        ),
     )

@@ -151,5 +151,10 @@ def test_a_project_that_cannot_be_built_to_its_end_is_a_gap(
     proof = prove(plan(squash), alias="default", vendors=["sqlite"], repeats=1)
     assert proof.defects == ()
     (engine,) = proof.engines
-    assert engine.gaps == ('The rest of the project cannot be applied: near "WRONG": syntax error',)
+    assert engine.gaps == (
+        (
+            "The rest of the project cannot be applied: other.0001_wrong, operation 1 (Raw SQL "
+            'operation): OperationalError: near "WRONG": syntax error'
+        ),
+    )
     assert engine.digests[0] == engine.digests[1] != ""

@@ -1,7 +1,5 @@
 """A squash whose proof fails is cut where it fails, and nowhere else."""
 
-from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,76 +9,23 @@ from ops.schema.squashing import repairing, segments
 from ops.schema.squashing.proofs import Check
 from ops.schema.squashing.proving import Prover, Shops
 from ops.schema.squashing.repairing import proved_plan
-from ops.schema.squashing.types import Segment, SquashPlan
-from ops.schema.squashing.writing import segment
 from tests.ops.schema.conftest import MakeApp
+from tests.ops.schema.repairing import names, repaired_fixture
 from tests.ops.schema.squashes import NAMES, plan, three
 from tests.ops.schema.test_proof_defects import (
-    FILL,
-    FILL_CODE,
     INDEXED,
     NOTHING,
     PLAIN,
     stray,
-    whole,
 )
+
+__all__ = ["repaired_fixture"]
 
 pytestmark = pytest.mark.slow
 
 ADD = 'migrations.AddField("Thing", "{}", models.IntegerField(default=1)),'
 
 
-def plain_plan(
-    loader: MigrationLoader,
-    app_label: str,
-    first: str | None = None,
-    last: str | None = None,
-    *,
-    elide: Collection[str] = (),
-    cuts: Collection[str] = (),
-) -> SquashPlan:
-    """Squash everything between two cuts, as one who knows no rule would."""
-    chain = MigrationLoader(None).graph.forwards_plan((app_label, LAST[0]))
-    names = [name for app, name in chain if app == app_label]
-    names = names[names.index(first or names[0]) : names.index(last or names[-1]) + 1]
-    parts: list[list[str]] = []
-    for name in names:
-        if not parts or name in cuts:
-            parts.append([])
-        parts[-1].append(name)
-    disk = loader.disk_migrations or {}
-    made: list[Segment] = []
-    for part in parts:
-        if len(part) > 1:
-            renamed = {old: one.name for one in made for old in one.names}
-            own = [disk[app_label, name] for name in part]
-            made.append(segment(loader, app_label, own, elide=elide, renamed=renamed))
-    kept = tuple(part[0] for part in parts if len(part) == 1)
-    return SquashPlan(app_label=app_label, segments=tuple(made), kept=kept)
-
-
-LAST = ["0005_more"]
-
-
-@pytest.fixture
-def repaired(scratch_server: None, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return what proves a squash by one who knows no rule, on one engine."""
-    monkeypatch.setattr(segments, "plan", plain_plan)
-
-    def run(vendor: str = "sqlite") -> repairing.Repaired:
-        loader = MigrationLoader(None)
-        LAST[0] = max(name for app, name in loader.disk_migrations if app == "shop")
-        return proved_plan(loader, "shop", alias="default", vendors=[vendor], repeats=0)
-
-    return run
-
-
-def names(found: repairing.Repaired) -> list[str]:
-    """Return the files that there will be, in the order of their names."""
-    return sorted([*(each.name for each in found.plan.segments), *found.plan.kept])
-
-
-@pytest.mark.slow
 def test_it_is_cut_once_where_an_index_would_be_left_behind(
     repaired: Any, make_app: MakeApp
 ) -> None:
@@ -117,47 +62,6 @@ def test_what_holds_is_not_cut(repaired: Any, make_app: MakeApp) -> None:
     assert (found.cuts, found.caused) == ((), ())
 
 
-def elidable_app(make_app: MakeApp, *, useful: str) -> Path:
-    """Install an app with two elidable data migrations; ``useful`` is in the first."""
-    return make_app(
-        "shop",
-        m0001_initial=f"[{PLAIN}]",
-        m0002_fill=whole("migrations.RunPython(fill, elidable=True),", useful, "0001_initial"),
-        m0003_noop=f"[{NOTHING.replace('noop)', 'noop, elidable=True)')}]",
-    )
-
-
-def test_only_what_changes_nothing_is_left_out(repaired: Any, make_app: MakeApp) -> None:
-    """An elidable function that makes a row stays; one that does nothing goes."""
-    elidable_app(make_app, useful=FILL_CODE)
-    found = repaired()
-    assert found.kept_in == ("0002_fill: fill",)
-    (made,) = found.plan.segments
-    assert made.elided == ("0003_noop: noop",)
-    assert found.proof.defects == ()
-
-
-def test_all_is_left_out_at_once_where_nothing_changes(repaired: Any, make_app: MakeApp) -> None:
-    """Two elidable functions that find no rows both go."""
-    elidable_app(make_app, useful=FILL_CODE.replace(".create(", ".filter(").replace(FILL, ""))
-    found = repaired()
-    assert found.kept_in == ()
-    assert found.plan.segments[0].elided == ("0002_fill: fill", "0003_noop: noop")
-
-
-def test_nothing_is_left_out_where_nothing_can_be_tried(repaired: Any, make_app: MakeApp) -> None:
-    """Old files that fail show no difference: that is no reason to leave anything out."""
-    folder = elidable_app(make_app, useful=FILL_CODE)
-    last = folder / "0003_noop.py"
-    text = last.read_text()
-    last.write_text(text.replace("operations = [", 'operations = [migrations.RunSQL("WRONG"),'))
-    found = repaired()
-    assert (found.kept_in, [each.elided for each in found.plan.segments]) == ((), [()])
-    assert found.proof.notes[1:] == (
-        'sqlite: the old migrations cannot be applied: near "WRONG": syntax error',
-    )
-
-
 def test_old_files_that_fail_are_tried_once(scratch_server: None, make_app: MakeApp) -> None:
     """However often a proof is asked for: they fail the next time, too."""
     folder, squash = three(make_app)
@@ -175,7 +79,6 @@ def test_old_files_that_fail_are_tried_once(scratch_server: None, make_app: Make
     assert told == ["sqlite: upgrades"]
 
 
-@pytest.mark.slow
 def test_the_kits_own_plan_needs_no_repair(scratch_server: None, make_app: MakeApp) -> None:
     """The rules of the plan cut the stray index by themselves: its proof holds at once."""
     stray(make_app)
@@ -183,26 +86,6 @@ def test_the_kits_own_plan_needs_no_repair(scratch_server: None, make_app: MakeA
     assert repairing.segments is segments
     found = proved_plan(loader, "shop", alias="default", vendors=["postgresql"], repeats=0)
     assert (found.cuts, found.proof.defects) == ((), ())
-
-
-def test_what_would_change_the_order_of_columns_is_not_left_out(
-    repaired: Any, make_app: MakeApp
-) -> None:
-    """Without the function, CreateModel takes in the change that moves the column on SQLite.
-
-    That is no defect where there is no choice; here is one: what does nothing stays.
-    """
-    two = PLAIN.replace("max_length=20))]", 'max_length=20)), ("size", models.IntegerField())]')
-    make_app(
-        "shop",
-        m0001_initial=f"[{two}]",
-        m0002_noop=f"[{NOTHING.replace('noop)', 'noop, elidable=True)')}]",
-        m0003_longer='[migrations.AlterField("Thing", "code", models.CharField(max_length=30))]',
-    )
-    found = repaired()
-    assert found.kept_in == ("0002_noop: noop",)
-    assert names(found) == ["0001_initial_squashed_0003_longer"]
-    assert found.proof.engines[0].order == ()
 
 
 def test_an_index_on_a_column_that_is_no_more_is_cut_off(repaired: Any, make_app: MakeApp) -> None:
@@ -220,3 +103,24 @@ def test_an_index_on_a_column_that_is_no_more_is_cut_off(repaired: Any, make_app
         "index shop_thing.shop_thing_code_84095b2b is another: "
         "on shop_thing (label) before, on shop_thing (code) squashed"
     )
+
+
+def test_two_segments_that_fail_are_cut_in_one_round(repaired: Any, make_app: MakeApp) -> None:
+    """Each is cut up by itself, and what holds behind a cut is not cut again."""
+    index = '[migrations.AlterField("{}", "code", models.CharField(max_length=20))]'
+    indexed = INDEXED.replace('"Thing"', '"Other"')
+    make_app(
+        "shop",
+        m0001_initial=f"[{INDEXED}]",
+        m0002_nothing=f"[{NOTHING}]",
+        m0003_plain=index.format("Thing"),
+        m0004_nothing=f"[{NOTHING}]",
+        m0005_other=f"[{indexed}]",
+        m0006_nothing=f"[{NOTHING}]",
+        m0007_plain=index.format("Other"),
+        m0008_nothing=f"[{NOTHING}]",
+    )
+    found = repaired("postgresql", cuts=["0005_other"])
+    assert found.cuts == ("0003_plain", "0007_plain")
+    assert len(names(found)) == 4
+    assert found.proof.defects == ()

@@ -77,4 +77,8 @@ def test_files_that_can_be_loaded_no_more_do_not_hold(
     lines = '    dependencies = [("shop", "0000_gone")]\n    operations'
     squash.file.write_text(squash.text.replace("    operations", lines))
     (failure,) = failures(file)
-    assert failure.startswith("sqlite: the files cannot be applied: Migration shop.0001_squashed")
+    assert failure == (
+        "sqlite: the files cannot be applied: shop.0001_squashed_0003, at its end: "
+        "NodeNotFoundError: Migration shop.0001_squashed_0003 dependencies reference nonexistent "
+        "parent node ('shop', '0000_gone')"
+    )

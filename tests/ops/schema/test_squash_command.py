@@ -117,7 +117,7 @@ Not fewer, because of:
   0004_fill: RunPython that is not elidable. Mark it elidable=True where no new database needs it.
 Cut before 0005_index, since in one file it is not the same:
   schema: index users_user_a is new [postgresql] [0005_squashed_0006_more] [operation 2]
-Elidable, and kept, since without it it is not the same: 0006_more: 1
+Elidable, and kept, since it does something, or could not be tried: 0006_more: 1
 """
 SAME = "schema equal but for names and order"
 PROVED = f"""\
@@ -129,7 +129,8 @@ Proved: users, 6 files -> 3, 6 operations -> 3.
     only a name differs: users_user: index a is called b
     only the order differs: users_user: id, name is name, id
     not looked at: extension x
---finish must wait for databases whose last one is: users.0001_initial and 1 more.
+--finish must wait for databases at users.0001_initial to users.0002_name (2 states), \
+until they have recorded the squash.
 """
 NEXT = """\
 Wrote /nowhere/migrations/0001_squashed_0003_profile.py
@@ -142,7 +143,8 @@ Not proved: users, 6 files -> 3, 6 operations -> 3.
     migrate from zero: 1.50 s -> 1.62 s
 What is not the same:
   schema: index users_user_a is new [postgresql] [0005_squashed_0006_more] [operation 2]
---finish must wait for databases whose last one is: users.0001_initial and 1 more.
+--finish must wait for databases at users.0001_initial to users.0002_name (2 states), \
+until they have recorded the squash.
 """
 
 

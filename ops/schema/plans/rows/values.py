@@ -84,8 +84,9 @@ def _shaped(column: Column, number: int, *, wide: bool) -> str:
 
 
 def _text(column: Column, number: int, *, wide: bool) -> str:
+    """Return text without a space: names, paths and slugs are often checked for one."""
     length = _length(column)
-    made = f"text {number}" if length >= len("text 1234567") else _digits(number)[-length:]
+    made = f"text-{number}" if length >= len("text-1234567") else _digits(number)[-length:]
     return made.ljust(length, "x") if wide else made
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
 from ops.schema.backups import backup
+from ops.schema.management.arguments import add_database
 from ops.schema.management.edge import in_one_line, short
 
 
@@ -27,12 +27,7 @@ class Command(BaseCommand):
             help="The file to write (default: a new one in var/backups of the repository, "
             "or in backups where it has no var).",
         )
-        parser.add_argument(
-            "--database",
-            default=DEFAULT_DB_ALIAS,
-            choices=tuple(connections),
-            help="The alias to save.",
-        )
+        add_database(parser, "The alias to save.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
 
+from ops.schema.management.arguments import add_database
 from ops.schema.review import findings
 
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--database`` and ``--no-database``."""
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to ask.")
+        add_database(parser, "The alias to ask.")
         parser.add_argument("--no-database", action="store_true", help="Look at the files alone.")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 
 from ops.schema.errors import MigrationsError, NoServerError
+from ops.schema.management.arguments import add_database
 from ops.schema.management.edge import in_one_line
 from ops.schema.plans import words
 from ops.schema.plans.as_json import as_json
@@ -46,12 +46,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "app_label", nargs="?", default="", help="The app (default: all of them)."
         )
-        parser.add_argument(
-            "--database",
-            default=DEFAULT_DB_ALIAS,
-            choices=tuple(connections),
-            help="The alias of the target.",
-        )
+        add_database(parser, "The alias of the target.")
         parser.add_argument(
             "--since",
             metavar="REF",

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 
 from ops.schema.backups import restore
+from ops.schema.management.arguments import add_database
 from ops.schema.management.edge import in_one_line, short
 from ops.schema.selectors import target
 
@@ -21,12 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file and the options."""
         parser.add_argument("file", type=Path, metavar="FILE", help="What backup wrote.")
-        parser.add_argument(
-            "--database",
-            default=DEFAULT_DB_ALIAS,
-            choices=tuple(connections),
-            help="The alias to replace.",
-        )
+        add_database(parser, "The alias to replace.")
         parser.add_argument(
             "--allow-state-change",
             action="store_true",

@@ -5,9 +5,9 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 
 from ops.schema.errors import MigrationsError
+from ops.schema.management.arguments import add_database
 from ops.schema.management.edge import in_one_line
 from ops.schema.management.rollback_text import tried_lines, verdict
 from ops.schema.rollback import ENGINES, Tried, rollback_check, selected
@@ -32,12 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--since", default="", metavar="REF", help="Try those that are new in git since REF."
         )
-        parser.add_argument(
-            "--database",
-            default=DEFAULT_DB_ALIAS,
-            choices=tuple(connections),
-            help="The alias that they are for.",
-        )
+        add_database(parser, "The alias that they are for.")
         parser.add_argument(
             "--engine",
             action="append",

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 
 from ops.schema.drift import drift
 from ops.schema.errors import MigrationsError, NoServerError
+from ops.schema.management.arguments import add_database
 from ops.schema.management.drift_text import drift_lines, verdict
 from ops.schema.management.edge import in_one_line
 
@@ -23,12 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--database``, ``--ignore``, ``--strict`` and ``--json``."""
-        parser.add_argument(
-            "--database",
-            default=DEFAULT_DB_ALIAS,
-            choices=tuple(connections),
-            help="The alias to look at.",
-        )
+        add_database(parser, "The alias to look at.")
         parser.add_argument(
             "--ignore",
             action="append",

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
 from ops.config import ConfigError
 from ops.schema.errors import MigrationsError
 from ops.schema.loading import loaded
+from ops.schema.management.arguments import add_database
 from ops.schema.management.edge import REFUSED
 from ops.schema.management.progress import Progress
 from ops.schema.squashing import text
@@ -36,7 +36,6 @@ HELP = {
     "--finish": "Remove the old files, once every environment has recorded the squash.",
     "--applied": "With --finish: what 'applied_migrations --json' wrote in an environment.",
     "--no-environments": "With --finish: there is no database anywhere to be asked.",
-    "--database": "The alias to try the migrations out for, on scratch databases.",
     "--json": "Print one JSON object.",
 }
 
@@ -61,7 +60,7 @@ class Command(BaseCommand):
         add("--finish", action="store_true")
         add("--applied", action="append", default=[], type=environment_list, metavar="NAME=FILE")
         add("--no-environments", action="store_true")
-        add("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+        add_database(parser, "The alias to try the migrations out for, on scratch databases.")
         add("--json", action="store_true")
 
     def handle(self, *_args: Any, **options: Any) -> None:

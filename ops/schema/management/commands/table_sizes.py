@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
+from ops.schema.management.arguments import add_database
 from ops.schema.plans.sizes import SizesError, table_sizes
 
 
@@ -17,12 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--database``."""
-        parser.add_argument(
-            "--database",
-            default=DEFAULT_DB_ALIAS,
-            choices=tuple(connections),
-            help="The alias to ask.",
-        )
+        add_database(parser, "The alias to ask.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print one JSON object."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations.exceptions import AmbiguityError
 
+from ops.schema.management.arguments import add_database
 from ops.schema.selectors import steps, target, unapplied
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--database`` and ``--json``."""
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to ask about.")
+        add_database(parser, "The alias to ask about.")
         parser.add_argument(
             "--migrate", nargs=REMAINDER, help="Say what a migrate with these words would do."
         )

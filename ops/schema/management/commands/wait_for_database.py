@@ -4,7 +4,9 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import OperationalError, connections
+
+from ops.schema.management.arguments import add_database
 
 PAUSE = 0.5
 
@@ -18,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--timeout`` and ``--database``."""
         parser.add_argument("--timeout", type=float, default=60, help="Seconds (default: 60).")
-        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="The alias to wait for.")
+        add_database(parser, "The alias to wait for.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Return once connected; exit code 1 with the last error when the time is over."""

@@ -1,6 +1,6 @@
 """Finds the fewest cuts with which the proof of a squash holds, and what may be left out of it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -136,29 +136,37 @@ class _Search:
             middle = (low + high + 1) // 2
         return low
 
-    def leave_out(self, wanted: Sequence[str]) -> None:
+    def leave_out(self, wanted: Collection[str]) -> None:
         """Leave out all that can be: where not all at once, what each segment can do without."""
         if not wanted:
             return
         now = self.plan()
         before, files = self.prove(now), _files(now)
-        for each in self._choices(now, wanted):
+        shares = self._shares(now, _untried(before), wanted)
+        for each in self._choices(shares):
             if more := [label for label in each if label not in self.elided]:
                 plan = self.plan(*more)
                 if _files(plan) <= files and _no_worse(plan, before, self.prove(plan)):
                     self.elided = (*self.elided, *more)
-            if len(self.elided) == len(wanted):
+            if len(self.elided) == sum(map(len, shares.values())):
                 return
 
-    def _choices(self, now: SquashPlan, wanted: Sequence[str]) -> Iterator[Sequence[str]]:
-        """Yield what to leave out: the most first, and last what is of one segment alone."""
-        yield wanted
+    def _shares(
+        self, now: SquashPlan, untried: Collection[str], wanted: Collection[str]
+    ) -> dict[tuple[str, ...], list[str]]:
+        """Return what is wanted by the names of its segment, where rows have tried that."""
         disk = self.loader.disk_migrations or {}
-        apart = []
-        for segment in now.segments if len(wanted) > 1 else ():
+        shares: dict[tuple[str, ...], list[str]] = {}
+        for segment in now.segments:
             own = elidables([disk[self.app_label, name] for name in segment.names]).values()
-            labels = [label for label in wanted if label in own]
-            apart.append(self._without(segment.names, labels, ()))
+            labels = [label for label in own if label in wanted and segment.name not in untried]
+            shares |= {segment.names: labels} if labels else {}
+        return shares
+
+    def _choices(self, shares: Mapping[tuple[str, ...], Sequence[str]]) -> Iterator[Sequence[str]]:
+        """Yield what to leave out: the most first, and last what is of one segment alone."""
+        yield [label for labels in shares.values() for label in labels]
+        apart = [self._without(names, labels, ()) for names, labels in shares.items()]
         yield [label for labels in apart for label in labels]
         yield from apart
 
@@ -169,7 +177,7 @@ class _Search:
 
         Those are tried together, and in halves where that fails.
         """
-        if not labels or self._alone(names, *out, *labels):
+        if self._alone(names, *out, *labels):
             return (*out, *labels)
         if len(labels) == 1:
             return out
@@ -200,13 +208,18 @@ def _files(plan: SquashPlan) -> int:
     return len(plan.segments) + len(plan.kept)
 
 
+def _untried(proof: Proof) -> set[str]:
+    """Return the segments that no made-up row has met, on an engine at least."""
+    return {name for engine in proof.engines for name in engine.untried}
+
+
 def _no_worse(plan: SquashPlan, before: Proof, after: Proof) -> bool:
     """Tell whether nothing new differs: no defect, and no name or order of columns either.
 
     A database that stands before a segment leaves out the same, and has rows of its own: so a
     segment that was not tried on made-up rows leaves nothing out.
     """
-    untried = {name for engine in after.engines for name in engine.untried}
+    untried = _untried(after)
     if any(segment.elided and segment.name in untried for segment in plan.segments):
         return False
     known, found = (

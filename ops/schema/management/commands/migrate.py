@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate as django_migrate
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.migrations import exceptions
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -28,6 +28,7 @@ from ops.schema.suggestions import WRONG_USAGE, Suggesting
 
 FAILED, EARLY = 1, 4
 WAIT = 60.0
+POOL_IS_FULL = "query_wait_timeout"  # PgBouncer's word for it
 #: What Django says of a history that does not fit the files.
 UNFIT = (
     exceptions.BadMigrationError,
@@ -162,6 +163,13 @@ class Command(Suggesting, django_migrate.Command):
             raise CommandError(str(error), returncode=WRONG_USAGE) from error
         except UNFIT as error:
             raise CommandError(" ".join(str(error.args[0]).split())) from error
+        except OperationalError as error:
+            if POOL_IS_FULL not in str(error):
+                raise
+            raise CommandError(
+                "The pooler had no second connection in time: one keeps other migrators away, the "
+                "other migrates. Give its pool (default_pool_size) room for two."
+            ) from error
         except Interrupt as interrupt:
             raise self._interrupted() from interrupt
 

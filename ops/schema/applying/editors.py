@@ -1,7 +1,7 @@
 """The schema editor while a migration is applied: timeouts in its transaction, an end in order."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -20,6 +20,8 @@ class Orderly:
     connection: BaseDatabaseWrapper
     atomic_migration: bool
     atomic: Any
+    deferred_sql: list[Any]
+    execute: Callable[[Any, None], None]
     limits: Limits
     progress: Progress
     stop: Stop
@@ -36,8 +38,9 @@ class Orderly:
             raise
         try:
             if self.connection.vendor == "postgresql" and self.atomic_migration:
-                self.progress.backend = backend(self.connection)
                 self.before = timeouts.set_in_transaction(self.connection, self.limits)
+                if self.progress.pooled:  # the transaction has another one
+                    self.progress.backend = backend(self.connection)
         except BaseException:  # no one else ends what has no body yet
             self.__exit__(*sys.exc_info())
             raise
@@ -52,9 +55,12 @@ class Orderly:
         """End the transaction, whatever happens, without being broken off."""
         if kind is None and self.nested and self.before:
             timeouts.restore_in_transaction(self.connection, self.before)
+        self.progress.held_back = tuple(map(str, self.deferred_sql))
         theirs: Any = super()
         try:
             with self.stop.unbroken():
+                if kind is None and not self.atomic_migration:
+                    self._do_held_back()
                 theirs.__exit__(kind, value, trace)
         except BaseException:
             # SQLite's editor looks at foreign keys first, and then leaves its transaction open.
@@ -62,6 +68,13 @@ class Orderly:
                 self.atomic.__exit__(*sys.exc_info())
             self._check_foreign_keys()
             raise
+
+    def _do_held_back(self) -> None:
+        """Do what Django does at the end, and note what of it is done."""
+        while self.deferred_sql:
+            self.execute(self.deferred_sql[0], None)
+            del self.deferred_sql[0]
+            self.progress.held_back = self.progress.held_back[1:]
 
     def _check_foreign_keys(self) -> None:
         """Switch SQLite's foreign keys on again, which its editor leaves off where it fails."""

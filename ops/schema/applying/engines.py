@@ -16,6 +16,8 @@ from ops.schema.applying.errors import LostLockError
 #: The number of the advisory lock: "opsmigr8" in ASCII. Such locks belong to one database.
 NUMBER = int.from_bytes(b"opsmigr8", "big")
 MYSQL_SESSION = 7 * 24 * 60 * 60  # seconds that it may be idle
+#: Whoever may not see other people's connections finds none.
+MYSQL_HOLDER = "SELECT user, host FROM information_schema.processlist WHERE id = %s"
 HOLDER = """
     SELECT a.pid, a.application_name, extract(epoch FROM clock_timestamp() - a.xact_start)
     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -87,7 +89,12 @@ class MysqlLock:
                 cursor.execute(f"SET SESSION wait_timeout = {MYSQL_SESSION}")
                 return None
             cursor.execute("SELECT IS_USED_LOCK(%s)", [self._name])
-            return f"connection {(cursor.fetchone() or [None])[0]}"
+            number = (cursor.fetchone() or [None])[0]
+            cursor.execute(MYSQL_HOLDER, [number])
+            holder = cursor.fetchone()
+        if number is None:
+            return "another one"
+        return f"connection {number}" + (f" ({holder[0]} from {holder[1]})" if holder else "")
 
     def require(self) -> None:
         """Ask whether this very connection has it still."""

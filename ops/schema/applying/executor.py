@@ -4,8 +4,9 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,6 +19,7 @@ from ops.schema.applying.editors import backend, edited
 from ops.schema.applying.errors import EndedError, LostLockError
 from ops.schema.applying.locks import Lock
 from ops.schema.applying.observing import Progress, observed
+from ops.schema.applying.pooling import in_transactions, pooled
 from ops.schema.applying.stopping import Stop
 from ops.schema.applying.types import Key, Limits, LockWait, Reason, Step
 from ops.schema.applying.waiting import watched
@@ -146,15 +148,23 @@ class Executor(MigrationExecutor):
         with ExitStack() as stack:
             if not atomic:
                 stack.enter_context(session.stop.unbroken(FINISHING))
-            if not atomic and connection.vendor == "postgresql":
+            if connection.vendor == "postgresql":
                 progress.backend = backend(connection)
+                progress.pooled = pooled(connection, progress.backend)
             if not (atomic and connection.vendor == "postgresql"):
-                stack.enter_context(timeouts.in_session(connection, session.limits))
+                stack.enter_context(self._limited(progress))
             stack.enter_context(edited(connection, session.limits, progress, session.stop))
             stack.enter_context(observed(progress, connection))
             stack.enter_context(self._recorded_within(progress, atomic=atomic))
             stack.enter_context(watched(connection, lambda: progress.backend, found))
             yield
+
+    def _limited(self, progress: Progress) -> AbstractContextManager[None]:
+        """Return what limits a migration that its own transaction does not limit."""
+        connection, limits = self.connection, self._session.limits
+        if progress.pooled:
+            return in_transactions(connection, limits, partial(setattr, progress, "backend"))
+        return timeouts.in_session(connection, limits)
 
     @contextmanager
     def _recorded_within(self, progress: Progress, *, atomic: bool) -> Iterator[None]:

@@ -19,7 +19,9 @@
 
 It needs a second connection while migrations run: a pool with room for one is too small.
 
-**MariaDB, MySQL**: ``GET_LOCK`` on a connection of its own, which ends with the connection.
+**MariaDB, MySQL**: ``GET_LOCK`` on a connection of its own, which ends with the connection. What
+statement a killed migrator has begun goes on there to its end all the same; the next one waits for
+its table, and then meets what it has left.
 **SQLite**: flock(2) on the database's folder: no file is made, and the system releases it. It
 knows this machine alone, as SQLite does. **Others**: none.
 """

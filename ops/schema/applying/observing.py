@@ -12,6 +12,9 @@ from django.db.migrations.operations.base import Operation
 READS = ("SELECT", "SHOW", "PRAGMA", "SET", "EXPLAIN")
 #: What SQLite begins a transaction with; Django sends it as a statement.
 BEGINS = ("BEGIN", "BEGIN DEFERRED", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE")
+#: What leaves a transaction of MariaDB or MySQL open; any other statement commits it first
+#: (MariaDB Knowledge Base, "SQL statements that cause an implicit commit").
+KEEPS = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 class Progress:
@@ -19,7 +22,10 @@ class Progress:
 
     ``operation`` is the index of the one that was begun last; ``closing`` that all of them are
     done. ``written`` is whether something is committed that a rollback does not take back; it
-    counts for migrations without a transaction alone.
+    counts for migrations without a transaction alone, and so do ``statements``, how many the
+    operation at work has committed, ``last``, the last of them, and ``broken``, the one that failed
+    and would have been committed. ``held_back`` is what Django left for the end and has not done.
+    ``backend`` is the pid of the server's process, ``pooled`` whether that is another each time.
     """
 
     def __init__(self, migration: Migration, *, backwards: bool) -> None:
@@ -27,8 +33,13 @@ class Progress:
         self.backwards = backwards
         self.operation: int | None = None
         self.closing = False
+        self.failed = False
         self.written = False
+        self.statements = 0
+        self.last = self.broken = ""
+        self.held_back: tuple[str, ...] = ()
         self.backend: int | None = None
+        self.pooled = False
         self._in_transaction = False
         self._pending = False
         self._reads: tuple[str, ...] = READS
@@ -38,6 +49,7 @@ class Progress:
         """Note that an operation begins; what the one before wrote is committed then."""
         self.written |= self._pending
         self._pending = False
+        self.statements, self.last = 0, ""
         self.operation = index
         self._in_transaction = in_transaction
         # A SELECT that somebody wrote may call a function that writes.
@@ -56,15 +68,25 @@ class Progress:
         context: Any,
     ) -> Any:
         """Wrap a statement's execution, and note that it wrote."""
+        if self.failed:  # SQLite's editor switches foreign keys on
+            return execute(sql, params, many, context)
         words = str(sql).lstrip(" (\n").upper()
+        writes = words not in BEGINS and not words.startswith(self._reads)
+        commits = not self._in_transaction or (
+            not context["connection"].features.can_rollback_ddl and not words.startswith(KEEPS)
+        )
+        if writes and commits:
+            self.written |= self._pending
         if " CONCURRENTLY " in words and not self._in_transaction:
             self.written = True  # also where it fails: it leaves an invalid index
+        self.broken = str(sql) if writes and commits else ""
         result = execute(sql, params, many, context)
-        if words not in BEGINS and not words.startswith(self._reads):
-            if self._in_transaction:
-                self._pending = True
-            else:
-                self.written = True
+        self.broken = ""
+        if writes and commits:
+            self.written = True
+            self.statements, self.last = self.statements + 1, str(sql)
+        elif writes:
+            self._pending = True
         return result
 
 
@@ -94,7 +116,11 @@ def _reporting(
 
     def reporting(*args: Any, **kwargs: Any) -> Any:
         progress.begin(index, in_transaction=connection.in_atomic_block)
-        result = run(*args, **kwargs)
+        try:
+            result = run(*args, **kwargs)
+        except BaseException:
+            progress.failed = True
+            raise
         progress.end(index)
         return result
 

@@ -7,10 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 from django.db.migrations.recorder import MigrationRecorder
 
+from ops.schema.applying import messages
 from ops.schema.applying.errors import LostLockError
 from ops.schema.applying.observing import Progress
 from ops.schema.applying.types import Key, LockWait, Point, Reason, Standing, Step
@@ -50,8 +52,8 @@ def after(
 
 
 def _message(error: BaseException) -> str:
-    """Return the first line: PostgreSQL's DETAIL, the second, holds values of rows."""
-    said = str(error).strip().partition("\n")[0]
+    """Return what is said of the error, without values of rows."""
+    said = messages.first_line(error)
     if isinstance(error, KeyboardInterrupt):
         return said or "SIGINT"
     if isinstance(error, LostLockError):
@@ -62,9 +64,10 @@ def _message(error: BaseException) -> str:
 def _point(executor: MigrationExecutor, progress: Progress, error: BaseException) -> Point:
     connection, migration = executor.connection, progress.migration
     atomic = bool(migration.atomic and connection.features.can_rollback_ddl)
-    recorded, invalid = None, ()
+    recorded, invalid, lost = None, (), False
     with suppress(Error):
-        if not connection.in_atomic_block and not connection.is_usable():
+        if not connection.in_atomic_block and _is_lost(connection):
+            lost = True
             connection.close()  # the next question opens another
         key = (migration.app_label, migration.name)
         applied = MigrationRecorder(connection).applied_migrations()
@@ -85,7 +88,17 @@ def _point(executor: MigrationExecutor, progress: Progress, error: BaseException
         recorded=recorded,
         invalid=invalid,
         place=_place(error, migration),
+        statements=progress.statements,
+        last=progress.last,
+        held_back=progress.held_back,
+        broken=progress.broken if lost else "",
+        remains=messages.is_of_remains(error),
     )
+
+
+def _is_lost(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether the connection is gone; MySQL's backend cannot be asked once it is closed."""
+    return connection.connection is None or not connection.is_usable()
 
 
 def _place(error: BaseException, migration: Migration) -> str:

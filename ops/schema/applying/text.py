@@ -11,6 +11,7 @@ from ops.schema.applying.types import (
     Standing,
     Step,
 )
+from ops.schema.applying.waiting import without_literals
 from ops.schema.wording import counted
 
 MANY = 20  # lines
@@ -114,8 +115,14 @@ def _end(point: Point) -> str:
         return "the database cannot be asked what became of it: 'inv db.show' will."
     if point.atomic:
         return "it was rolled back."
+    if not point.half_done and point.remains:
+        return (
+            "nothing of it was done now, but a run that was broken off can have left a part of it."
+        )
     if not point.half_done:
         return "nothing of it was done."
+    if not (point.written or point.closing):
+        return "it has no transaction, and what became of it is unknown:"
     return "it has no transaction, and is half done:"
 
 
@@ -131,7 +138,10 @@ def _half_done(point: Point) -> list[str]:
     done = order if point.closing else order[:at]
     lines = [f"  {number}. {said}: completed" for number, said in done]
     if not point.closing:
-        lines.append(f"  {order[at][0]}. {order[at][1]}: begun")
+        lines.append(f"  {order[at][0]}. {order[at][1]}: {_begun(point)}")
+    if point.broken:
+        lines.append(f"  Unknown, as the connection was lost: {without_literals(point.broken)}")
+    lines += [f"  Left for the end, not done: {statement}" for statement in point.held_back]
     lines += [
         f"  Invalid index: {index}. Drop it: DROP INDEX CONCURRENTLY {index}"
         for index in point.invalid
@@ -148,6 +158,16 @@ def _half_done(point: Point) -> list[str]:
             f"'{COMMAND} {' '.join(point.migration)} -- --fake'."
         ),
     ]
+
+
+def _begun(point: Point) -> str:
+    """Return how far the operation had come that was begun last."""
+    if not point.statements:
+        return "begun"
+    last = without_literals(point.last)
+    if point.statements == 1:
+        return f"begun, 1 statement completed: {last}"
+    return f"begun, {counted(point.statements, 'statement')} completed, the last: {last}"
 
 
 def _next(standing: Standing, command: str, suffix: str) -> str:

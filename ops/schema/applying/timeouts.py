@@ -1,10 +1,10 @@
 """How long a migration waits for locks, and how long its statements may run.
 
-PostgreSQL: within a transaction by ``set_config(..., true)``, which ends with it, so that nothing
-is left on a session that a pooler hands to others. A migration without a transaction can have it
-for the session alone; it is put back afterwards. Statements with CONCURRENTLY run without both: a
-timeout would leave an invalid index, while their lock (SHARE UPDATE EXCLUSIVE) keeps no reader and
-no writer waiting (PostgreSQL manual, CREATE INDEX, "Building Indexes Concurrently").
+PostgreSQL: within a transaction by ``SET LOCAL``, which ends with it, so that nothing is left on a
+session that a pooler hands to others. A migration without a transaction has it for the session, and
+it is put back afterwards; behind a pooler see ``pooling``. Statements with CONCURRENTLY run without
+both: a timeout would leave an invalid index, while their lock (SHARE UPDATE EXCLUSIVE) keeps no
+reader and no writer waiting (PostgreSQL manual, CREATE INDEX, "Building Indexes Concurrently").
 ``client_connection_check_interval`` (14 and newer) ends the statement of a migrator that was
 killed, which would go on otherwise, and hold its locks, until the server wants to answer.
 
@@ -54,37 +54,55 @@ def can_check_client(connection: BaseDatabaseWrapper) -> bool:
 
 def missed_lock(error: BaseException) -> str:
     """Return the SQLSTATE where an error is of a lock that was not got, else nothing."""
+    if (state := sqlstate(error)) in {NO_LOCK, DEADLOCK}:
+        return state
     cause = error.__cause__ if isinstance(error, DatabaseError) else None
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    if state in {NO_LOCK, DEADLOCK}:
-        return str(state)
     if str(getattr(cause, "sqlite_errorname", "")).startswith(SQLITE):
         return NO_LOCK
-    code = error.args[0] if isinstance(error, OperationalError) and error.args else None
-    return MYSQL.get(code, "") if isinstance(code, int) else ""
+    return MYSQL.get(mysql_code(error), "") if isinstance(error, OperationalError) else ""
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's code of an error, nothing where it has none."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) else None
+    return str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
+
+
+def mysql_code(error: BaseException) -> int:
+    """Return MariaDB's or MySQL's number of an error, 0 where it has none."""
+    code = error.args[0] if isinstance(error, DatabaseError) and error.args else 0
+    return code if isinstance(code, int) else 0
 
 
 def set_in_transaction(connection: BaseDatabaseWrapper, limits: Limits) -> dict[str, str]:
     """Set PostgreSQL's timeouts until the transaction ends, and return what they were."""
-    wanted = _postgresql(limits)
-    before = _shown(connection, wanted)
-    _set(connection, wanted, local=True)
+    wanted = postgresql(limits)
+    with connection.cursor() as cursor:
+        before = _shown(cursor, wanted)
+        _set(cursor, wanted, local=True)
     return before
 
 
 def restore_in_transaction(connection: BaseDatabaseWrapper, before: Mapping[str, str]) -> None:
     """Put PostgreSQL's timeouts back, within the same transaction."""
-    _set(connection, before, local=True)
+    with connection.cursor() as cursor:
+        _set(cursor, before, local=True)
 
 
 @contextmanager
 def in_session(connection: BaseDatabaseWrapper, limits: Limits) -> Iterator[None]:
     """Set the timeouts for the session, and put them back whatever happens."""
     if connection.vendor == "postgresql":
-        wanted = _postgresql(limits)
-        before = _shown(connection, wanted)
-        with _put_back(lambda: _set(connection, before, local=False)):
-            _set(connection, wanted, local=False)
+        wanted = postgresql(limits)
+        with connection.cursor() as cursor:
+            before = _shown(cursor, wanted)
+
+        def put(values: Mapping[str, str]) -> None:
+            with connection.cursor() as cursor:
+                _set(cursor, values, local=False)
+
+        with _put_back(lambda: put(before)):
+            put(wanted)
             with connection.execute_wrapper(_without_for_concurrently(connection, before)):
                 yield
     elif connection.vendor == "sqlite":
@@ -97,25 +115,32 @@ def in_session(connection: BaseDatabaseWrapper, limits: Limits) -> Iterator[None
         yield
 
 
-def _postgresql(limits: Limits) -> dict[str, str]:
+def postgresql(limits: Limits) -> dict[str, str]:
+    """Return PostgreSQL's settings for the limits; one that is 0 is left alone."""
     values = {"lock_timeout": limits.lock_timeout, "statement_timeout": limits.statement_timeout}
     wanted = {name: f"{math.ceil(value * 1000)}ms" for name, value in values.items() if value}
     return wanted | ({CLIENT_CHECK: "1s"} if limits.client_check else {})
 
 
-def _shown(connection: BaseDatabaseWrapper, names: Iterable[str]) -> dict[str, str]:
-    with connection.cursor() as cursor:
-        found = {}
-        for name in names:
-            cursor.execute("SELECT current_setting(%s)", [name])
-            found[name] = str((cursor.fetchone() or [""])[0])
+@contextmanager
+def unseen(connection: BaseDatabaseWrapper) -> Iterator[Any]:
+    """Yield a cursor of whose statements wrappers are not told: they are not the migration's."""
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        yield cursor
+
+
+def _shown(cursor: Any, names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        cursor.execute(f"SHOW {name}")
+        found[name] = str((cursor.fetchone() or [""])[0])
     return found
 
 
-def _set(connection: BaseDatabaseWrapper, values: Mapping[str, str], *, local: bool) -> None:
-    with connection.cursor() as cursor:
-        for name, value in values.items():
-            cursor.execute("SELECT set_config(%s, %s, %s)", [name, value, local])
+def _set(cursor: Any, values: Mapping[str, str], *, local: bool) -> None:
+    # No query: before the first of a transaction, a migration may set its isolation level.
+    for name, value in values.items():
+        cursor.execute(f"SET {'LOCAL' if local else 'SESSION'} {name} = '{value}'")
 
 
 def _without_for_concurrently(
@@ -125,13 +150,14 @@ def _without_for_concurrently(
         if connection.in_atomic_block or " CONCURRENTLY " not in str(sql).upper():
             return execute(sql, params, many, context)
         limited = [name for name in before if name != CLIENT_CHECK]
-        ours = _shown(connection, limited)
-        _set(connection, dict.fromkeys(limited, "0"), local=False)
+        with unseen(connection) as cursor:
+            ours = _shown(cursor, limited)
+            _set(cursor, dict.fromkeys(limited, "0"), local=False)
         try:
             return execute(sql, params, many, context)
         finally:
-            with suppress(DatabaseError):
-                _set(connection, ours, local=False)
+            with suppress(DatabaseError), unseen(connection) as cursor:
+                _set(cursor, ours, local=False)
 
     return run
 

@@ -71,6 +71,10 @@ class Point:
     that all were done, and it ended in what Django holds back, in the commit or in the recording.
     ``recorded`` is what the database says afterwards, None where it could not be asked.
     ``invalid`` are PostgreSQL's indexes that an interrupted CONCURRENTLY leaves behind.
+    Without a transaction: ``statements`` of the operation that was begun last are committed, and
+    ``last`` is the last of them; ``held_back`` is what Django left for the end and did not do; what
+    became of ``broken`` nobody knows, as the connection was lost; ``remains`` is whether something
+    was there, or was missing, as after a run that was broken off.
     """
 
     migration: Key
@@ -83,11 +87,17 @@ class Point:
     recorded: bool | None = None
     invalid: tuple[str, ...] = ()
     place: str = ""
+    statements: int = 0
+    last: str = ""
+    held_back: tuple[str, ...] = ()
+    broken: str = ""
+    remains: bool = False
 
     @property
     def half_done(self) -> bool:
-        """Whether something of it is in the database and something is not."""
-        return not self.atomic and self.recorded is not None and (self.written or self.closing)
+        """Whether something of it is, or can be, in the database and something is not."""
+        begun = self.written or self.closing or bool(self.broken)
+        return not self.atomic and self.recorded is not None and begun
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ HOLDERS = """
     LEFT JOIN pg_stat_activity a USING (pid) ORDER BY p.pid
 """
 #: Where a literal value can begin: a string, a number, a dollar quote, a comment.
-LITERAL = re.compile(r"""['$]|--|/\*|(?<![\w"])[\d.]""")
+LITERAL = re.compile(r"""['$]|--|/\*|(?<![\w"`])[\d.]""")
 QUERY_LENGTH = 60
 
 

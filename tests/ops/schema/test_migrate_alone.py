@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ops.schema.applying.engines import NUMBER, FolderLock, MysqlLock, PostgresqlLock
+from ops.schema.applying.engines import MYSQL_HOLDER, NUMBER, FolderLock, MysqlLock, PostgresqlLock
 from ops.schema.applying.errors import LostLockError
 from ops.schema.applying.locks import alone
 from tests.engines import server_url
@@ -195,8 +195,8 @@ def test_sqlite_locks_the_folder_and_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_mysql_asks_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name holds the database's; a lock that another connection has is lost."""
-    answers = [(0,), (42,), (1,), (1,), (0,)]
+    """The name holds the database's; who has the lock is told; a lock that another has is lost."""
+    answers = [(0,), (42,), ("app", "web1:5123"), (0,), (42,), None, (1,), (1,), (0,)]
     said = []
 
     class Cursor:
@@ -225,6 +225,7 @@ def test_mysql_asks_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
             said.append(("close", ()))
 
     lock = MysqlLock(Wrapper())
+    assert lock.take() == "connection 42 (app from web1:5123)"
     assert lock.take() == "connection 42"
     assert lock.take() is None
     lock.require()
@@ -232,14 +233,13 @@ def test_mysql_asks_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
         lock.require()
     lock.release()
     assert [sql for sql, _ in said] == [
-        "SELECT GET_LOCK(%s, 0)",
-        "SELECT IS_USED_LOCK(%s)",
+        *["SELECT GET_LOCK(%s, 0)", "SELECT IS_USED_LOCK(%s)", MYSQL_HOLDER] * 2,
         "SELECT GET_LOCK(%s, 0)",
         "SET SESSION wait_timeout = 604800",
         *["SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"] * 2,
         "SELECT RELEASE_LOCK(%s)",
         "close",
     ]
-    names = {tuple(parameters) for _, parameters in said if parameters}
+    names = {tuple(parameters) for sql, parameters in said if parameters and sql != MYSQL_HOLDER}
     assert len(names) == 1
     assert len(names.pop()[0]) <= 64

@@ -70,6 +70,21 @@ def test_a_transaction_around_gets_its_timeouts_back(
         assert session_timeouts() == ["0", "0", "0"]
 
 
+def test_a_migration_may_set_its_isolation_level(
+    postgres: BaseDatabaseWrapper, make_app: MakeApp
+) -> None:
+    """PostgreSQL takes it before a transaction's first query, so that there is none of ours."""
+    statements = [
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "DO $$ BEGIN RAISE '%', current_setting('transaction_isolation'); END $$",
+    ]
+    make_app("shop", m0001_initial=f"[migrations.RunSQL({statements})]")
+    assert migrate("shop").err.startswith(
+        "shop.0001_initial failed at operation 1 of 1 (Raw SQL operation): ProgrammingError: "
+        "serializable; it was rolled back.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [
@@ -93,6 +108,7 @@ def test_what_is_a_lock_that_was_not_got(error: Exception, state: str) -> None:
         ("SELECT $tag$secret$tag$", "SELECT"),
         ("/* ann@example.com */ SELECT", ""),
         ("SELECT -- ann\n1", "SELECT"),
+        ("ALTER TABLE `2fa` ADD x int", "ALTER TABLE `2fa` ADD x int"),
         ("<insufficient privilege>", "<insufficient privilege>"),
         ("SELECT " + "a" * 60, "SELECT " + "a" * 53 + "..."),
     ],

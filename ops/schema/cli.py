@@ -52,17 +52,25 @@ def explain(error: Exception) -> str:
     if isinstance(error, DATABASE):
         reason = str(error).partition("\n")[0]
         return f"Database: {reason}. Check DATABASE_URL and the server; --traceback shows more."
+    if isinstance(error, SyntaxError):
+        return f"Syntax: {error.msg} ({_place(error)}); --traceback shows more."
     return f"Import: {reason} ({_place(error)}); --traceback shows more."
 
 
 def _place(error: Exception) -> str:
     """Return the file and line of the project's own code that an import failed in."""
     if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}"
+        return f"{_short(error.filename)}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "-packages" not in frame.filename]
     own = [frame for frame in own if Path(frame.filename).is_file()]  # not <frozen importlib>
     standard_library = Path(os.__file__).parent
     own = [frame for frame in own if not Path(frame.filename).is_relative_to(standard_library)]
     last = own[-1] if own else frames[-1]
-    return f"{last.filename}, line {last.lineno}"
+    return f"{_short(last.filename)}, line {last.lineno}"
+
+
+def _short(file: str | None) -> str:
+    """Return a file as a person in the current folder would type it."""
+    path, here = Path(file or "no file"), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

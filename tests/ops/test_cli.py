@@ -224,7 +224,7 @@ def test_unforeseen_error_is_one_line_and_debug_shows_the_rest(repository):
     [
         ("import os\n", "import os\nimport nowhere\n", "Import: No module named 'nowhere' ("),
         ('"users",', '"usrs",', "Import: No module named 'usrs' ("),
-        ("DEBUG = env", "DEBUG = = env", "Import: invalid syntax (settings.py, line "),
+        ("DEBUG = env", "DEBUG = = env", "Syntax: invalid syntax ("),
     ],
 )
 def test_broken_settings_say_what_and_where(commands, tmp_path, old, new, message):
@@ -244,4 +244,7 @@ def test_broken_settings_say_what_and_where(commands, tmp_path, old, new, messag
     )  # fmt: skip
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
     assert done.err.startswith(message)
+    if message.startswith("Syntax"):
+        line = text[: text.index(old)].count("\n") + 1
+        assert done.err.endswith(f"project/settings.py, line {line}); --traceback shows more.\n")
     assert done.err.rstrip().endswith("--traceback shows more.")

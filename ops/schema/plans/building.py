@@ -10,11 +10,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from ops.schema.errors import MigrationsError, NoServerError
+from ops.schema.failures import in_words
 from ops.schema.loading import file_of, shown
 from ops.schema.plans.pending import Pending, chosen, pending
 from ops.schema.plans.reviewing import Look, reviewed
 from ops.schema.plans.shares import Shares
-from ops.schema.plans.statements import told
 from ops.schema.plans.types import MigrationPlan, Plan
 from ops.schema.plans.words import ENGINES
 from ops.schema.scratch.databases import Workshop, workshop
@@ -142,6 +142,6 @@ def _staged(stages: Stages, key: Key, stack: ExitStack, made: Workshop) -> Stage
             raise
         raise MigrationsError(
             f"{parent.app_label}.{parent.name} fails on a new {ENGINES[made.vendor]} database, so "
-            f"that what comes after it cannot be looked at: {told(error)}. "
+            f"that what comes after it cannot be looked at: {in_words(error)}. "
             f"Mend {shown(file_of(parent))}."
         ) from error

@@ -23,6 +23,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.migration import Migration
 from django.db.migrations.state import ProjectState
 
+from ops.schema.failures import in_words
 from ops.schema.plans.locks import Catalogue
 from ops.schema.plans.metering import Recorder, SQLiteMeter, StatementMeter
 from ops.schema.plans.rows.catalog import tables
@@ -180,7 +181,7 @@ class _Run:
             except _Done:
                 pass
             except (Exception, SystemExit) as error:  # noqa: BLE001  # migrations raise anything
-                self.error = told(error, self._migration)
+                self.error = _told(error, self._migration)
                 self.by_code = not isinstance(error, Error)
         if self._migration.atomic:
             self.recorder.merge()
@@ -220,16 +221,14 @@ class _Run:
                 cursor.execute("SET enable_indexonlyscan = off")  # its rows are not counted
 
 
-def told(error: BaseException, migration: Migration) -> str:
+def _told(error: BaseException, migration: Migration) -> str:
     """Return an error in one line, with the line of the migration's file where it was raised."""
-    text = str(error).strip().partition("\n")[0]
-    name = type(error).__name__
     where = ""
     file = getattr(sys.modules.get(migration.__module__), "__file__", None)
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == file:
             where = f" ({Path(frame.filename).name}, line {frame.lineno})"
-    return f"{name}: {text}{where}" if text else f"{name}{where}"
+    return f"{in_words(error)}{where}"
 
 
 def _unmeasured(statements: StatementMeter) -> list[str]:

@@ -13,7 +13,7 @@ from ops.schema.plans.severity import judged
 from ops.schema.plans.shares import Shares
 from ops.schema.plans.sizes import Sizes
 from ops.schema.plans.squawk import SquawkFailedError, SquawkMissingError, squawk
-from ops.schema.plans.statements import PYTHON, Collected, statements, steady
+from ops.schema.plans.statements import PYTHON, Collected, statements
 from ops.schema.plans.topics import FAILING
 from ops.schema.plans.types import MigrationPlan, Rehearsal, Risk, Severity
 from ops.schema.stages import Stage
@@ -84,7 +84,6 @@ def reviewed(stage: Stage, look: Look, shares: Shares, fresh: set[str]) -> Revie
             rehearsal = (
                 rehearse(stage, look.rows, empty=empty) if collected.touches else Rehearsal()
             )
-            rehearsal = replace(rehearsal, error=steady(rehearsal.error))
         found = judged(found, rehearsal, collected.operations, vendor=vendor)
     found = _on_new_tables(_with_failure(found, collected), empty)
     if look.sizes:

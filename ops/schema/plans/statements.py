@@ -22,6 +22,7 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from ops.schema.failures import in_words
 from ops.schema.loading import shown
 from ops.schema.plans.recording import Recorder
 from ops.schema.plans.types import OperationPlan
@@ -111,7 +112,7 @@ def _recorded(
             recorder.begin([], literal=True)
             plans[current] = recorder.texts
     except (Exception, SystemExit) as raised:  # noqa: BLE001  # a migration's code raises anything
-        error = told(raised)
+        error = in_words(raised)
     ran = [index for index, texts in plans.items() if texts and index < len(operations)]
     if not error and ran and owners == {ran[-1]}:
         plans[ran[-1]] += plans.pop(len(operations))
@@ -126,19 +127,6 @@ def _recorded(
         failed=current if error else None,
         error=error,
     )
-
-
-def told(error: BaseException) -> str:
-    """Return an error in one line, without its full stop and the addresses of objects."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = steady(lines[0]).rstrip(".") if lines else "(no message)"
-    return f"{type(error).__name__}: {text}"
-
-
-def steady(text: str) -> str:
-    """Return a text without the addresses of objects, which differ from run to run."""
-    first, *rest = text.split(" at 0x")
-    return first + "".join(it.lstrip("0123456789abcdefABCDEF") for it in rest)
 
 
 def _alone(migration: Migration, operation: Operation) -> Migration:

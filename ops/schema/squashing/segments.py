@@ -16,6 +16,9 @@ from ops.schema.squashing.sources import read
 from ops.schema.squashing.types import Blocker, Segment, SquashPlan
 from ops.schema.squashing.writing import before, remaining, segment
 
+#: Why a file begins where no rule asks for it.
+MORE = "could be in the file before, but there would be more files then"
+
 
 def plan(
     loader: MigrationLoader,
@@ -100,7 +103,7 @@ def _blockers(
         blockers.append(
             Blocker(
                 migration=chain[end + 1].name,
-                reason=nearest.reason if nearest else "makes fewer files so",
+                reason=nearest.reason if nearest else MORE,
                 fix=nearest.fix if nearest else "",
             )
         )

@@ -6,7 +6,7 @@ import pytest
 
 from ops.schema.errors import MigrationsError
 from ops.schema.loading import loaded
-from ops.schema.squashing import roundtrip, staging
+from ops.schema.squashing import roundtrip, segments, staging
 from ops.schema.squashing.segments import plan
 from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.trapped import CASES, app_with, files
@@ -137,3 +137,15 @@ def test_files_name_the_ones_before(make_app: MakeApp) -> None:
             ("shop", second.name),
         ]
         assert roundtrip.state_differences(loaded().project_state(), made.project_state()) == ()
+
+
+def test_a_cut_that_no_rule_asks_for_says_so(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a longer file would leave more of them, its end is a choice, and no rule's."""
+    row(make_app, "", "", "", "")
+    monkeypatch.setattr(segments, "fewest", lambda *_: ((0, 1), (2, 3)))
+    assert reasons() == [
+        "12 34",
+        "0003 could be in the file before, but there would be more files then",
+    ]

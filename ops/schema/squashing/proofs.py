@@ -64,7 +64,7 @@ class EngineProof:
     nothing depends on but a statement that spells them. ``states`` are the states in mid-chain from
     which Django's plan to the end was made, ``runs`` the distinct plans that were really run (two
     that do the same to the same are one). ``seconds``: from zero, the whole project, medians.
-    ``untried`` are the files that were not tried on made-up rows, as the gaps say why.
+    ``untried`` are the files that were not tried on made-up rows of every table: the gaps say why.
     """
 
     vendor: str

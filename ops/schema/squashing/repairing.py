@@ -209,7 +209,7 @@ def _files(plan: SquashPlan) -> int:
 
 
 def _untried(proof: Proof) -> set[str]:
-    """Return the segments that no made-up row has met, on an engine at least."""
+    """Return the segments that were not tried on rows of every table, on an engine at least."""
     return {name for engine in proof.engines for name in engine.untried}
 
 
@@ -217,7 +217,7 @@ def _no_worse(plan: SquashPlan, before: Proof, after: Proof) -> bool:
     """Tell whether nothing new differs: no defect, and no name or order of columns either.
 
     A database that stands before a segment leaves out the same, and has rows of its own: so a
-    segment that was not tried on made-up rows leaves nothing out.
+    segment that was not tried on made-up rows of every table leaves nothing out.
     """
     untried = _untried(after)
     if any(segment.elided and segment.name in untried for segment in plan.segments):

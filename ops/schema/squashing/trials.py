@@ -81,19 +81,26 @@ def _seeded(bench: Bench, walk: BaseDatabaseWrapper, jump: Jump) -> bool:
             return True
     gap = f"{jump.segment} was not tried on made-up rows: the old files fail on them"
     bench.gaps[f"{gap}: {failure}"] = None
-    if not jump.inside:  # from inside, Django takes the old files
-        bench.untried[jump.segment] = None
+    _untried(bench, jump)
     return False
 
 
+def _untried(bench: Bench, jump: Jump) -> None:
+    """Note that a file was not tried on rows of every table; from inside, Django takes the old."""
+    if not jump.inside:
+        bench.untried[jump.segment] = None
+
+
 def _try_seeded(bench: Bench, walk: BaseDatabaseWrapper, jump: Jump, *, hostile: bool) -> None:
+    empty: dict[str, None] = {}
+
     def seeded() -> BaseDatabaseWrapper:
         database = bench.workshop.create(copy_of=walk)
         state = state_at(bench.tree, bench.routes.chain[: jump.start])
         with in_place(database, bench.alias):
             wanted = dict.fromkeys(rows.read(database), SEEDS)
             filled = fill(database, state.apps, wanted, hostile=hostile)
-        bench.gaps.update(dict.fromkeys(filled.gaps))
+        empty.update(dict.fromkeys(filled.gaps))
         return database
 
     old = seeded()
@@ -101,6 +108,9 @@ def _try_seeded(bench: Bench, walk: BaseDatabaseWrapper, jump: Jump, *, hostile:
     pair = _Pair(old=old, new=bench.workshop.create(copy_of=old), third=seeded)
     _compared(bench, pair, jump, Check.SEEDED_ROWS)
     bench.workshop.drop(old)
+    bench.gaps |= empty
+    if empty:
+        _untried(bench, jump)
 
 
 def _compared(bench: Bench, pair: _Pair, jump: Jump, check: Check) -> None:

@@ -111,6 +111,24 @@ def test_what_no_made_up_row_has_met_is_not_left_out(repaired: Any, make_app: Ma
     )
 
 
+def test_what_a_table_without_rows_cannot_show_is_not_left_out(
+    repaired: Any, make_app: MakeApp
+) -> None:
+    """A table that refuses what is made up may be the one whose rows it changes."""
+    trigger = "CREATE TRIGGER none BEFORE INSERT ON shop_thing BEGIN SELECT RAISE(ABORT, 'no'); END"
+    make_app(
+        "shop",
+        m0001_initial=f"[{PLAIN}\nmigrations.RunSQL({trigger!r})]",
+        m0002_more=f"[{NOTHING}]",
+        m0003_fill=whole("migrations.RunPython(fill, elidable=True),", UPDATE_CODE, "0002_more"),
+    )
+    found = repaired(first="0002_more")
+    assert found.kept_in == ("0003_fill: fill",)
+    (engine,) = found.proof.engines
+    assert engine.untried == ("0002_more_squashed_0003_fill",)
+    assert engine.gaps == ("shop_thing: 0 of 20 rows could be made up: no.",)
+
+
 def test_each_segment_is_tried_without_what_it_can_do_without(
     repaired: Any, make_app: MakeApp
 ) -> None:

@@ -40,10 +40,19 @@ def sizes(c: Context) -> None:
     become(c, manage(c, "table_sizes", *typed()))
 
 
-@task(passes_on=True, help={"strict": "Fail for another order or name, too.", "json": JSON})
-def drift(c: Context, strict: bool = False, json: bool = False) -> None:
+@task(
+    iterable=("ignore",),
+    passes_on=True,
+    help={
+        "ignore": "Tables to leave out, as in 'legacy_*'; may be repeated.",
+        "strict": "Fail for another order or name, too.",
+        "json": JSON,
+    },
+)
+def drift(c: Context, ignore: list[str], strict: bool = False, json: bool = False) -> None:
     """Compare the database with what its migrations build."""
-    become(c, manage(c, "schema_drift", *options(strict=strict, json=json), *typed()))
+    chosen = [*options(strict=strict, json=json), *(f"--ignore={one}" for one in ignore)]
+    become(c, manage(c, "schema_drift", *chosen, *typed()))
 
 
 @task(operands=("app_label",), passes_on=True, help={"app-label": APP, "since": SINCE})

@@ -180,10 +180,18 @@ def test_wheels_shell_is_read_only_too(commands, database_url, no_clients):
         (["dev.superuser", "--", "--username", "a b"], "createsuperuser --username 'a b'"),
         (["dev.static", "--clear"], "collectstatic --no-input --clear"),
         (["dev.urls"], "show_urls"),
+        (
+            ["db.drift", "--ignore", "a_*", "--ignore", "b", "--strict"],
+            "schema_drift --strict '--ignore=a_*' --ignore=b",
+        ),
+        (["db.sizes"], "table_sizes"),
+        (["db.rollback-check", "users", "--since", "main"], "rollback_check --since=main users"),
+        (["db.plan", "--since", "main", "--json"], "plan_migrations --since=main --json"),
+        (["db.squash", "users", "--to", "0002", "--dry-run"], "squash --to=0002 --dry-run users"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_development_tasks_wrap_their_command(commands, database_url, argv, line):
+def test_tasks_wrap_their_command(commands, database_url, argv, line):
     """Each is one command; the line is what --dry prints."""
     done = commands.inv("--dry", *argv, DATABASE_URL=database_url)
     assert (done.code, done.err) == (0, "")

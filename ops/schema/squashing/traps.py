@@ -94,7 +94,7 @@ class Traps:
     def _change_rows(self, step: Step) -> None:
         """Note the tables whose rows an operation may change, and what is still deferred there."""
         found = touched(step.operation, step.source, self.state)
-        for key in self.state.models if found is ALL else found:
+        for key in sorted(self.state.models if found is ALL else found):
             low = min((low for low, ends in self._links.values() if key in ends), default=None)
             if low is None or key not in self.state.models:
                 continue

@@ -164,3 +164,13 @@ def test_postgresql_refuses_pending_events(
     files = plan(old, "shop", "0002").segments
     before = fingerprint(migrated(old, postgresql.create()))
     assert kinds(before, fingerprint(migrated(staging.loader(files), postgresql.create()))) == ""
+
+
+def test_of_several_tables_the_same_one_is_named(make_app: MakeApp) -> None:
+    """The first by its name, whatever the order in which they were made."""
+    tables = ", ".join(f"{PLAIN.replace('Thing', name)}" for name in ("Zebra", "Ant"))
+    key = 'migrations.AddField("{}", "more", models.ForeignKey("Owner", models.CASCADE, null=True))'
+    keys = ", ".join(key.format(name) for name in ("Zebra", "Ant"))
+    app_with(make_app, [f"{OWNER}, {tables}", keys, sql("SELECT shop_change()")])
+    (blocker,) = plan(loaded(), "shop", "0002").blockers
+    assert blocker.reason == "may change rows of shop.ant before an index of more is made"

@@ -11,3 +11,13 @@ def counted(number: int, noun: str) -> str:
 def first(names: Sequence[str]) -> str:
     """Return the first name and how many more there are; nothing for no names."""
     return "".join(names[:1]) + (f" and {len(names) - 1} more" if names[1:] else "")
+
+
+def flat(text: str | None) -> str:
+    """Return a text on one line; nothing for none."""
+    return " ".join((text or "").split())
+
+
+def detail(definition: str | None) -> str:
+    """Return, behind a colon, a definition that says more than what the thing is."""
+    return f": {flat(definition)}" if definition and definition != "table" else ""

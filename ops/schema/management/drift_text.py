@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ops.schema.drift import Drift
 from ops.schema.fingerprints.differences import Difference
+from ops.schema.wording import detail, flat
 
 ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 #: What a definition holds that is told here and cannot be written so in a statement.
@@ -75,19 +76,10 @@ def _what(each: Difference) -> str:
         )
     thing = f"{each.kind} {each.name}".rstrip() if each.kind != "table" else "table"
     if each.left is None:
-        return f"missing {thing}{_detail(each.right)}"
+        return f"missing {thing}{detail(each.right)}"
     if each.right is None:
-        return f"extra {thing}{_detail(each.left)}"
-    return f"{thing} differs: it is {_flat(each.left)}; migrations make {_flat(each.right)}"
-
-
-def _detail(text: str | None) -> str:
-    """Return a definition that says more than what the thing is."""
-    return f": {_flat(text)}" if text and text != "table" else ""
-
-
-def _flat(text: str | None) -> str:
-    return " ".join((text or "").split())
+        return f"extra {thing}{detail(each.left)}"
+    return f"{thing} differs: it is {flat(each.left)}; migrations make {flat(each.right)}"
 
 
 def _make(each: Difference, vendor: str) -> str:

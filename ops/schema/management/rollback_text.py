@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ops.schema.fingerprints.differences import Difference, Differences
 from ops.schema.rollback import Outcome, RollbackCheck, Tried
+from ops.schema.wording import detail, flat
 
 WORDS = {
     Outcome.SAME: "ok",
@@ -55,16 +56,7 @@ def _logical(each: Difference) -> str:
     if each.kind == "table":
         thing = f"table {each.table}"
     if each.right is None:
-        return f"{thing} is missing{_detail(each.left)}"
+        return f"{thing} is missing{detail(each.left)}"
     if each.left is None:
-        return f"{thing} is too much{_detail(each.right)}"
-    return f"{thing} was {_flat(each.left)}, is {_flat(each.right)}"
-
-
-def _detail(text: str | None) -> str:
-    """Return a definition that says more than what the thing is."""
-    return f": {_flat(text)}" if text and text != "table" else ""
-
-
-def _flat(text: str | None) -> str:
-    return " ".join((text or "").split())
+        return f"{thing} is too much{detail(each.right)}"
+    return f"{thing} was {flat(each.left)}, is {flat(each.right)}"

@@ -116,12 +116,6 @@ class Proof:
         """Whether nothing speaks against the squash."""
         return not self.defects
 
-    def same_schema(self, vendor: str) -> bool:
-        """Tell whether an engine found no difference that matters; names and order may differ."""
-        return not any(
-            defect.vendor == vendor and defect.check is Check.SCHEMA for defect in self.defects
-        )
-
     @property
     def complete(self) -> bool:
         """Whether it is a proof: PostgreSQL was asked from zero, and nothing speaks against it."""

@@ -20,6 +20,7 @@ from tests.commands import Done
 from tests.engines import server_url
 
 TIMEOUTS = ("lock_timeout", "statement_timeout", "client_connection_check_interval")
+MODEL = 'migrations.CreateModel("{}", [("id", models.BigAutoField(primary_key=True))])'
 THING = """[
     migrations.CreateModel("Thing", [
         ("id", models.BigAutoField(primary_key=True, serialize=False)),

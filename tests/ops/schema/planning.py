@@ -1,8 +1,8 @@
 """Targets for plans, and the migrations that they lack."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
+import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -22,8 +22,8 @@ FAST = Look(rows=20)
 TARGET_IS_SQLITE = "The target is SQLite, whose own SQL '--engine sqlite' shows."
 
 
-@contextmanager
-def empty_target() -> Iterator[BaseDatabaseWrapper]:
+@pytest.fixture(name="target")
+def target_fixture(scratch_server: None) -> Iterator[BaseDatabaseWrapper]:
     """Yield a SQLite database that is ``default``, and an empty one."""
     with workshop("sqlite", "default") as made, in_place(made.create(), "default") as database:
         yield database

@@ -7,6 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.migrating import (
+    MODEL,
     THING,
     applied,
     database_fixture,
@@ -18,7 +19,6 @@ from tests.ops.schema.migrating import (
 
 __all__ = ["database_fixture", "postgres_fixture", "server_fixture"]
 
-MODEL = 'migrations.CreateModel("{}", [("id", models.BigAutoField(primary_key=True))])'
 RAISING = """
     def fill(apps, schema_editor):
         raise ValueError("no such price\\nDETAIL: Key (email)=(ann@example.com)")

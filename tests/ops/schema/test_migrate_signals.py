@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ops.schema.applying.executor import Executor
 from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.migrating import (
+    MODEL,
     THING,
     applied,
     database_fixture,
@@ -20,8 +21,6 @@ from tests.ops.schema.migrating import (
 )
 
 __all__ = ["database_fixture", "postgres_fixture", "server_fixture"]
-
-MODEL = 'migrations.CreateModel("{}", [("id", models.BigAutoField(primary_key=True))])'
 
 
 def failing(make_app: MakeApp, text: str) -> None:

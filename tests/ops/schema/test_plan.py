@@ -2,7 +2,6 @@
 
 import datetime
 import itertools
-from collections.abc import Iterator
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,17 +18,12 @@ from tests.ops.schema.planning import (
     FAST,
     ITEM,
     TARGET_IS_SQLITE,
-    empty_target,
     names,
     record,
+    target_fixture,
 )
 
-
-@pytest.fixture
-def target(scratch_server: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the target."""
-    with empty_target() as database:
-        yield database
+__all__ = ["target_fixture"]
 
 
 def test_what_the_target_lacks(target: BaseDatabaseWrapper, make_app: MakeApp) -> None:

@@ -1,7 +1,7 @@
 """The command that prints a plan."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -14,17 +14,11 @@ from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.planning import (
     DROP,
     ITEM,
-    empty_target,
     record,
+    target_fixture,
 )
 
-
-@pytest.fixture
-def target(scratch_server: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the target."""
-    with empty_target() as database:
-        yield database
-
+__all__ = ["target_fixture"]
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -1,6 +1,5 @@
 """Plans for targets of all kinds, which are only read."""
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,17 +19,12 @@ from tests.ops.schema.planning import (
     FAST,
     ITEM,
     TARGET_IS_SQLITE,
-    empty_target,
     names,
     record,
+    target_fixture,
 )
 
-
-@pytest.fixture
-def target(scratch_server: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the target."""
-    with empty_target() as database:
-        yield database
+__all__ = ["target_fixture"]
 
 
 def test_without_postgresql(

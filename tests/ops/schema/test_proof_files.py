@@ -90,9 +90,6 @@ def test_a_proof_is_complete_with_postgresql_and_without_defects() -> None:
     assert not PROOF.complete
     assert not replace(right, engines=(replace(engine, vendor="sqlite"),)).complete
     assert not replace(right, engines=(replace(engine, digests=("", "")),)).complete
-    other = Defect(check=Check.SCHEMA, what="table shop_thing is lost", vendor="postgresql")
-    assert PROOF.same_schema("postgresql")
-    assert not replace(PROOF, defects=(other,)).same_schema("postgresql")
 
 
 def test_the_hash_outlives_the_transition(make_app: MakeApp) -> None:

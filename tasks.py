@@ -7,8 +7,7 @@ from pathlib import Path
 
 from invoke import Context, Exit
 
-from ops.tasks import kit, process, target
-from ops.tasks.base import task
+from django_runbook.tasks import kit, process, target, task
 
 ROOT = Path(__file__).resolve().parent
 BENCHMARKS = ("tasks", "jobs")

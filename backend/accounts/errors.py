@@ -1,5 +1,7 @@
 """What can be refused in the accounts app."""
 
+from django_runbook import jobs
 
-class RefusedError(Exception):
+
+class RefusedError(jobs.RefusedError):
     """A rule forbids the call; nothing was changed. The message says which, and what to do."""

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from accounts.models import Account, Status, trial_time_with_grace
-from ops.jobs.declarations import Explanation
+from django_runbook.jobs import Explanation
 
 
 def explain_account(text: str, now: datetime.datetime) -> Explanation:

@@ -5,7 +5,7 @@ import datetime
 from accounts.explanations import explain_account
 from accounts.models import Status, trial_time_with_grace
 from accounts.selectors import overdue_trials, trials
-from ops.jobs.declarations import Transition, register
+from django_runbook.jobs import Transition, register
 
 
 def cutoff(as_of: datetime.datetime) -> datetime.datetime:

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 from accounts.errors import RefusedError
 from accounts.jobs import EXPIRE_TRIALS
-from ops.jobs.ledger import Order
-from ops.jobs.services import preview_transition, run_transition
-from ops.jobs.stopping import Stop
-from ops.jobs.transitions import Watch
+from django_runbook.jobs import Order, Stop, Watch, preview_transition, run_transition
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,8 +27,8 @@ TRIAL_DAYS = env.integer("TRIAL_DAYS", default=60)
 TRIAL_GRACE_DAYS = env.integer("TRIAL_GRACE_DAYS", default=1)
 
 INSTALLED_APPS = [
-    "ops.schema",
-    "ops.jobs",
+    "django_runbook.schema",
+    "django_runbook.jobs",
     "accounts",
     "users",
     "django.contrib.admin",

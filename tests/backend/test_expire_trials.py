@@ -17,7 +17,7 @@ from accounts.management.commands.expire_trials import Command
 from accounts.models import Account, Status
 from accounts.selectors import count_by_status, overdue_trials
 from accounts.services import ExpireResult, expire_trials
-from ops.jobs.models import Run
+from django_runbook.jobs.models import Run
 from tests.factories import AccountFactory
 
 pytestmark = pytest.mark.django_db

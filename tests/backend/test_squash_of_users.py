@@ -45,7 +45,7 @@ def test_users_are_squashed_proved_and_finished(tmp_path: Path) -> None:
     root = tmp_path / "a copy"
     shutil.copytree(ROOT / "backend", root / "backend")
     shutil.copytree(ROOT / "ops", root / "ops")
-    declared = '\n[tool.ops.environments]\nproduction = "PRODUCTION_DATABASE_URL"\n'
+    declared = '\n[tool.django-runbook.environments]\nproduction = "PRODUCTION_DATABASE_URL"\n'
     text = (ROOT / "pyproject.toml").read_text()
     (root / "pyproject.toml").write_text(text + declared)
     (root / ".gitignore").write_text("__pycache__/\n*.sqlite3\n")
@@ -57,7 +57,7 @@ def test_users_are_squashed_proved_and_finished(tmp_path: Path) -> None:
     settings = {
         "DATABASE_URL": live,
         "PRODUCTION_DATABASE_URL": live,
-        "SCRATCH_DATABASE_URL": server_url(),
+        "RUNBOOK_SCRATCH_DATABASE_URL": server_url(),
         "PYTHONPATH": str(root),
     }
 

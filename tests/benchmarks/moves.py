@@ -45,8 +45,8 @@ def ledger() -> int:
     from django.utils import timezone
 
     from accounts.services import expire_trials
-    from ops.jobs.ledger import Order
-    from ops.jobs.models import Status
+    from django_runbook.jobs.ledger.runs import Order
+    from django_runbook.jobs.models import Status
 
     order = Order(allow=sys.maxsize, reason="benchmark")
     result = expire_trials(now=timezone.now(), order=order)
@@ -56,7 +56,7 @@ def ledger() -> int:
 
 def portable() -> int:
     """Run the job as on any other engine, through the ORM."""
-    from ops.jobs import changes
+    from django_runbook.jobs.batches import changes
 
     with mock.patch.object(changes, "one_statement", changes.portable):
         return ledger()

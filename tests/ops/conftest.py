@@ -14,8 +14,7 @@ from pathlib import Path
 
 import invoke
 
-from ops.tasks import kit, process
-from ops.tasks.base import task
+from django_runbook.tasks import kit, process, task
 
 
 @task(passes_on=True)
@@ -76,7 +75,7 @@ def repository(tmp_path: Path) -> Repository:
     (root / "src").mkdir(parents=True)
     (root / "tasks.py").write_text(TASKS)
     (root / "src/manage.py").write_text(MANAGE)
-    (root / "pyproject.toml").write_text('[tool.ops]\nmanage = "src/manage.py"\n')
+    (root / "pyproject.toml").write_text('[tool.django-runbook]\nmanage = "src/manage.py"\n')
     return Repository(root, Commands(tmp_path))
 
 

@@ -6,22 +6,28 @@ from tests.commands import BIN, Commands
 
 pytestmark = pytest.mark.slow
 
-TASKS = "from pathlib import Path\n\nfrom ops.tasks import kit\n\nns = kit(Path(__file__).parent)\n"
+TASKS = """\
+from pathlib import Path
+
+from django_runbook.tasks import kit
+
+ns = kit(Path(__file__).parent)
+"""
 
 
 @pytest.fixture
 def shop(tmp_path):
-    """Return what runs `inv` in a new project: two lines in its settings, tasks.py, [tool.ops]."""
+    """Return what runs `inv` in a new project: two settings, tasks.py, the kit's table."""
     root = tmp_path / "my shop"
     root.mkdir()
     commands = Commands(tmp_path)
     done = commands.run(BIN / "django-admin", "startproject", "shop", root)
     assert done.code == 0, done
     settings = root / "shop/settings.py"
-    apps = 'INSTALLED_APPS = [\n    "ops.schema",\n    "django_extensions",\n'
+    apps = 'INSTALLED_APPS = [\n    "django_runbook.schema",\n    "django_extensions",\n'
     settings.write_text(settings.read_text().replace("INSTALLED_APPS = [\n", apps))
     (root / "tasks.py").write_text(TASKS)
-    (root / "pyproject.toml").write_text('[tool.ops]\nmanage = "manage.py"\n')
+    (root / "pyproject.toml").write_text('[tool.django-runbook]\nmanage = "manage.py"\n')
 
     def inv(*argv, **extra):
         return commands.run(BIN / "inv", *argv, cwd=root, **extra)
@@ -50,7 +56,7 @@ def test_tasks_work_in_any_repository(shop):
 def test_without_the_app_the_tasks_say_what_to_add(shop):
     """A repository that forgot INSTALLED_APPS is told in one line."""
     settings = shop.root / "shop/settings.py"
-    settings.write_text(settings.read_text().replace('    "ops.schema",\n', ""))
+    settings.write_text(settings.read_text().replace('    "django_runbook.schema",\n', ""))
     done = shop("db.flush")
     assert (done.code, done.out) == (1, "")
-    assert done.err == 'Add "ops.schema" to INSTALLED_APPS: it tells the target.\n'
+    assert done.err == 'Add "django_runbook.schema" to INSTALLED_APPS: it tells the target.\n'

@@ -9,9 +9,9 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import Account, Status
-from ops.jobs.clock import Now
-from ops.jobs.models import Batch, Lease, Run
-from ops.jobs.models import Status as RunStatus
+from django_runbook.jobs.database.clock import Now
+from django_runbook.jobs.models import Batch, Lease, Run
+from django_runbook.jobs.models import Status as RunStatus
 
 NOW = datetime.datetime(2026, 3, 1, 4, 0, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)

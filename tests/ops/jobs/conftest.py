@@ -18,9 +18,9 @@ from tests.ops.jobs import books
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a batch take three rows at the most, and a repetition wait for milliseconds."""
     for name in ("FIRST_SIZE", "LARGEST_SIZE", "LARGEST_PORTABLE"):
-        monkeypatch.setattr(f"ops.jobs.transitions.{name}", 3)
-    monkeypatch.setattr("ops.jobs.faults.FIRST_WAIT", 0.001)
-    monkeypatch.setattr("ops.jobs.faults.LONGEST_WAIT", 0.02)
+        monkeypatch.setattr(f"django_runbook.jobs.batches.loop.{name}", 3)
+    monkeypatch.setattr("django_runbook.jobs.database.faults.FIRST_WAIT", 0.001)
+    monkeypatch.setattr("django_runbook.jobs.database.faults.LONGEST_WAIT", 0.02)
 
 
 @pytest.fixture

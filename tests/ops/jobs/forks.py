@@ -82,13 +82,13 @@ def careless() -> None:
 
 def adapt(size: int = SMALL, *, exclusive: bool = False) -> None:
     """Let batches have this size, and the job no limit on its share; it may be exclusive."""
-    from ops.jobs import services, transitions, undo
+    from django_runbook.jobs.batches import loop, run_transition, undo
 
-    transitions.FIRST_SIZE = transitions.LARGEST_SIZE = transitions.LARGEST_PORTABLE = size
-    declared = services.declared_job
+    loop.FIRST_SIZE = loop.LARGEST_SIZE = loop.LARGEST_PORTABLE = size
+    declared = run_transition.declared_job
 
     def job(name: str) -> Any:
         unlimited = {"max_share": None, "max_times_median": None}
         return dataclasses.replace(declared(name), exclusive=exclusive, **unlimited)
 
-    services.declared_job = undo.declared_job = job
+    run_transition.declared_job = undo.declared_job = job

@@ -10,12 +10,12 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from accounts.models import Account, Status
 from accounts.services import expire_trials
-from ops.jobs.errors import FailedError, RefusedError
-from ops.jobs.models import Run
-from ops.jobs.undo import undo_run
+from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.errors import FailedError, RefusedError
+from django_runbook.jobs.models import Run
 from tests.ops.jobs import books
 from tests.ops.jobs.model import EXPIRED, TRIALING, Known, Model
-from tests.ops.jobs.watching import KilledError, Watch
+from tests.ops.jobs.watch.watching import KilledError, Watch
 
 MOST = 14  # accounts
 HOUR = datetime.timedelta(hours=1)

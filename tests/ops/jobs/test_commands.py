@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
 from accounts.services import expire_trials
-from ops.jobs import declarations, transitions
-from ops.jobs.management.words import UNITS, duration
-from ops.jobs.models import Batch, Run, Slot
-from ops.jobs.transitions import Work
+from django_runbook.jobs import registry
+from django_runbook.jobs.batches import loop
+from django_runbook.jobs.batches.loop import Work
+from django_runbook.jobs.management.formats import UNITS, duration
+from django_runbook.jobs.models import Batch, Run, Slot
 from tests.factories import AccountFactory, UserFactory
 
 NOW = datetime.datetime(2026, 3, 2, 11, 29, 30, tzinfo=datetime.UTC)  # a Monday
@@ -83,7 +84,7 @@ def numbered(db):
 def ledger(numbered):
     """Return a ledger with a run that was undone, one of CI that failed, and one that was lost."""
     Run.objects.all().delete()
-    MigrationRecorder.Migration.objects.filter(app="ops_jobs").update(applied=SLOT - 9 * DAY)
+    MigrationRecorder.Migration.objects.filter(app="runbook_jobs").update(applied=SLOT - 9 * DAY)
     first = numbered(
         1,
         SLOT - DAY,
@@ -109,7 +110,7 @@ def ledger(numbered):
 def empty(db):
     """Let the ledger hold no run, and be older than any slot here."""
     Run.objects.all().delete()
-    MigrationRecorder.Migration.objects.filter(app="ops_jobs").update(applied=SLOT - 9 * DAY)
+    MigrationRecorder.Migration.objects.filter(app="runbook_jobs").update(applied=SLOT - 9 * DAY)
 
 
 WIDE = """\
@@ -361,8 +362,8 @@ def test_ledger_without_tables_is_refused(db, argv):
     Run.objects.create(pk=1, job="expire_trials")
     MigrationRecorder.Migration.objects.filter(app="users", name="0003_profile").delete()
     run(*argv)
-    MigrationRecorder.Migration.objects.filter(app="ops_jobs").delete()
-    message = "ops_jobs.0001_initial is not applied. Run 'inv db.migrate' first."
+    MigrationRecorder.Migration.objects.filter(app="runbook_jobs").delete()
+    message = "runbook_jobs.0001_initial is not applied. Run 'inv db.migrate' first."
     assert failed(*argv) == (3, message, "")
 
 
@@ -421,16 +422,16 @@ def test_status_of_one_missed_slot(empty, numbered):
 
 def test_status_without_a_job_is_no_good_news(empty, monkeypatch):
     """A file that was left behind must not look as if all were well."""
-    monkeypatch.setattr(declarations, "config", lambda: None)
-    monkeypatch.setattr(declarations, "_registered", {})
+    monkeypatch.setattr(registry, "of_settings", lambda: None)
+    monkeypatch.setattr(registry, "_registered", {})
     message = (
-        "No job is declared under [tool.ops.jobs] of pyproject.toml, and no app registers one: "
-        "nothing was looked at."
+        "No job is declared under [tool.django-runbook.jobs] of pyproject.toml, and no app "
+        "registers one: nothing was looked at."
     )
     assert failed("job_status") == (1, message, "")
     assert failed("job_status", "--json") == (1, message, '{"ok": false, "jobs": []}\n')
     assert run("list_jobs").splitlines()[1:] == [
-        "No job is declared under [tool.ops.jobs] of pyproject.toml."
+        "No job is declared under [tool.django-runbook.jobs] of pyproject.toml."
     ]
 
 
@@ -491,7 +492,7 @@ def test_explain_of_who_pays(empty):
 def test_explain_of_a_job_without_a_schedule(empty, monkeypatch):
     """There is no time to name."""
     AccountFactory(user__username="ada", created=SLOT)
-    monkeypatch.setattr(declarations, "config", lambda: None)
+    monkeypatch.setattr(registry, "of_settings", lambda: None)
     assert run("explain_job", "ada").splitlines()[-1] == (
         "The next run of expire_trials after that will change it; it has no schedule."
     )
@@ -520,7 +521,7 @@ def test_explain_asks_which_job_where_several_explain(empty, monkeypatch):
     """Wrong usage, with their names."""
     AccountFactory(user__username="ada")
     both = {"expire_trials": EXPIRE_TRIALS, "warn_trials": EXPIRE_TRIALS}
-    monkeypatch.setattr(declarations, "_registered", both)
+    monkeypatch.setattr(registry, "_registered", both)
     which = "these do: expire_trials, warn_trials."
     assert failed("explain_job", "ada") == (2, f"Say --job NAME; {which}", "")
     assert failed("explain_job", "ada", "--job=x") == (
@@ -529,7 +530,7 @@ def test_explain_asks_which_job_where_several_explain(empty, monkeypatch):
         "",
     )
     assert run("explain_job", "ada", "--job=warn_trials").startswith("Account ")
-    monkeypatch.setattr(declarations, "_registered", {})
+    monkeypatch.setattr(registry, "_registered", {})
     assert failed("explain_job", "ada") == (2, "Say --job NAME; none does.", "")
 
 
@@ -594,7 +595,7 @@ def test_undo_takes_no_limits(expired):
 def slow(monkeypatch):
     """Let a batch take one row, and call ``after_batch`` behind each."""
     for name in ("FIRST_SIZE", "LARGEST_SIZE", "LARGEST_PORTABLE"):
-        monkeypatch.setattr(transitions, name, 1)
+        monkeypatch.setattr(loop, name, 1)
     commit = Work._commit
     calls = []
 

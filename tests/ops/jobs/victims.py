@@ -33,7 +33,7 @@ def start(commands: Commands, url: str, *argv: str) -> Done:
 
 def expire() -> dict[str, Any]:
     """Run the job for one slot; say how it came out."""
-    from ops.jobs.ledger import Order, SlotTakenError
+    from django_runbook.jobs.ledger.runs import Order, SlotTakenError
     from tests.ops.jobs.books import NOW
 
     try:
@@ -53,8 +53,8 @@ def run(order: Any = None) -> dict[str, Any]:
 
 def undo() -> dict[str, Any]:
     """Undo the first run; say how it came out."""
-    from ops.jobs.models import Run
-    from ops.jobs.undo import undo_run
+    from django_runbook.jobs.batches.undo import undo_run
+    from django_runbook.jobs.models import Run
 
     done = undo_run(Run.objects.filter(undoes=None).earliest("pk").pk)
     return {"status": done.status, "left": done.left}
@@ -65,7 +65,7 @@ def sweep(what: str, exclusive: str = "") -> None:
 
     Prints a JSON list: a statement, the facts afterwards, the next statement, ...
     """
-    from ops.jobs.models import Run
+    from django_runbook.jobs.models import Run
     from tests.ops.jobs import books
 
     work = {"expire": expire, "undo": undo}[what]
@@ -128,7 +128,7 @@ def shoot(times: str) -> None:
 
 def together(runners: str, rows: str, size: str, exclusive: str = "") -> None:
     """Run the command this often at once, while accounts pay; print how each run came out."""
-    from ops.jobs.models import Run
+    from django_runbook.jobs.models import Run
     from tests.ops.jobs import books
 
     books.stage(int(rows))

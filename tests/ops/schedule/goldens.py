@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ops.config import Job, Schedule
-from ops.schedule import crontab, github, kubernetes, systemd
+from django_runbook.config import Job, Schedule
+from django_runbook.schedule import crontab, github, kubernetes, systemd
 
 FOLDER = Path(__file__).parent / "golden"
 SCHEDULE = Schedule(

@@ -8,8 +8,8 @@ from cronsim import CronSim
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ops.config import ConfigError, Job
-from ops.schedule import cron
+from django_runbook.config import ConfigError, Job
+from django_runbook.schedule import cron
 
 START = datetime.datetime(2026, 2, 20)  # noqa: DTZ001  # a wall, with the shortest month ahead
 SPAN = datetime.timedelta(days=40)
@@ -116,7 +116,7 @@ def test_what_schedulers_do_not_agree_on_is_refused(declared, message):
     """One line with the key, the value and what is allowed."""
     with pytest.raises(ConfigError) as error:
         cron.read(job(declared))
-    where = f"tool.ops.jobs.expire_trials.cron = {declared!r} "
+    where = f"tool.django-runbook.jobs.expire_trials.cron = {declared!r} "
     assert str(error.value).startswith(where + message)
 
 

@@ -12,8 +12,8 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.config import ConfigError, Job, Schedule
-from ops.schedule import crontab, kubernetes, slots, systemd
+from django_runbook.config import ConfigError, Job, Schedule
+from django_runbook.schedule import crontab, kubernetes, slots, systemd
 from tests.ops.schedule.goldens import DAILY, FOLDER, JOBS, MIXED, SCHEDULE, TEXTS, WEEKLY
 
 START = datetime.datetime(2026, 2, 20, tzinfo=datetime.UTC)
@@ -147,7 +147,7 @@ def test_units_refuse_a_folder_that_they_would_misread():
     with pytest.raises(ConfigError) as error:
         systemd.render(DAILY, SCHEDULE, "/srv/a shop")
     assert str(error.value) == (
-        "tool.ops.schedule.folder is missing, and '/srv/a shop' cannot stand in a unit; "
+        "tool.django-runbook.schedule.folder is missing, and '/srv/a shop' cannot stand in a unit; "
         'allowed: an absolute path without spaces, as in folder = "/srv/app".'
     )
 
@@ -287,14 +287,18 @@ def test_kubernetes_pods_share_a_slot(tmp_path):
             DAILY,
             Schedule(),
             (
-                "tool.ops.schedule.image is missing; allowed: the container image that holds the "
+                "tool.django-runbook.schedule.image is missing; allowed: the container image that "
+                "holds the "
                 'repository, as in image = "registry.example/app:1.4".'
             ),
         ),
         (
             Job(name="x" * 53, cron="17 4 * * *"),
             SCHEDULE,
-            f"tool.ops.jobs.{'x' * 53} is too long a name for Kubernetes; allowed: 52 characters.",
+            (
+                f"tool.django-runbook.jobs.{'x' * 53} is too long a name for Kubernetes; allowed: "
+                "52 characters."
+            ),
         ),
     ],
 )
@@ -318,7 +322,7 @@ def test_job_without_a_schedule_is_refused(render):
     with pytest.raises(ConfigError) as error:
         render(Job(name="expire_trials"))
     assert str(error.value) == (
-        "tool.ops.jobs.expire_trials has no cron, and so no schedule; "
+        "tool.django-runbook.jobs.expire_trials has no cron, and so no schedule; "
         'allowed: five fields, as in cron = "17 4 * * *".'
     )
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import yaml
 
-from ops.config import Job
-from ops.schedule import kubernetes
+from django_runbook.config import Job
+from django_runbook.schedule import kubernetes
 from tests.commands import BIN, ROOT
 from tests.ops.schedule.goldens import SCHEDULE
 
@@ -24,12 +24,12 @@ TRIALS = f"""UPDATE accounts_account SET status='TRIALING', created='2020-01-01 
     WHERE id <= {DUE}"""
 #: Each batch takes a while, as in a large database.
 SLOW = {
-    "sqlite": """CREATE TRIGGER slow BEFORE INSERT ON ops_jobs_batch BEGIN
+    "sqlite": """CREATE TRIGGER slow BEFORE INSERT ON runbook_jobs_batch BEGIN
         SELECT count(*) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
         SELECT i FROM n LIMIT 500000); END""",
     "postgresql": """CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         PERFORM pg_sleep(0.2); RETURN new; END $$; CREATE TRIGGER slow BEFORE INSERT
-        ON ops_jobs_batch FOR EACH ROW EXECUTE FUNCTION slow()""",
+        ON runbook_jobs_batch FOR EACH ROW EXECUTE FUNCTION slow()""",
 }
 
 
@@ -118,7 +118,7 @@ def test_cancelled_run_is_gone_on_with(runner, ask):
     assert stopped["changed"] + ended["changed"] >= DUE == ask(EXPIRED)
     assert runner.code("Run") == 0  # once more: the slot is done
     assert runner.result()["status"] == "TAKEN"
-    assert ask("SELECT count(*) FROM ops_jobs_slot") == 1
+    assert ask("SELECT count(*) FROM runbook_jobs_slot") == 1
     assert "stopped" in (runner.folder / "page").read_text()
 
 
@@ -179,7 +179,7 @@ def test_pods_share_a_slot(runner, ask):
     changed = [result["changed"] for result in said]
     assert ask(EXPIRED) == DUE <= sum(changed)
     assert sum(count > 0 for count in changed) > 1
-    ids = "SELECT jsonb_array_elements(ids) AS id FROM ops_jobs_batch"
+    ids = "SELECT jsonb_array_elements(ids) AS id FROM runbook_jobs_batch"
     assert ask(f"SELECT count(*) FROM ({ids}) AS listed") == sum(changed)
     assert ask(f"SELECT count(DISTINCT id) FROM ({ids}) AS listed") == sum(changed)
-    assert ask("SELECT count(*) FROM ops_jobs_run WHERE slot IS NOT NULL") == 1
+    assert ask("SELECT count(*) FROM runbook_jobs_run WHERE slot IS NOT NULL") == 1

@@ -10,8 +10,8 @@ import time
 import pytest
 import yaml
 
-from ops.config import ConfigError, Job, Schedule, load
-from ops.schedule import drift, github
+from django_runbook.config import ConfigError, Job, Schedule, load
+from django_runbook.schedule import github, rendered
 from tests.commands import ROOT, write_program
 from tests.ops.schedule.goldens import DAILY, JOBS, MIXED, SCHEDULE, WEEKLY
 
@@ -325,7 +325,8 @@ def test_notify_follows_whatever_came_out():
             DAILY,
             Schedule(),
             (
-                "tool.ops.schedule.repository is missing; allowed: the only repository where "
+                "tool.django-runbook.schedule.repository is missing; allowed: the only repository "
+                "where "
                 'schedules run, as in repository = "owner/name".'
             ),
         ),
@@ -333,15 +334,16 @@ def test_notify_follows_whatever_came_out():
             Job(name="poll", cron="*/4 * * * *"),
             SCHEDULE,
             (
-                "tool.ops.jobs.poll.cron = '*/4 * * * *' is more often than GitHub starts "
-                "anything; allowed: 5 minutes apart at least."
+                "tool.django-runbook.jobs.poll.cron = '*/4 * * * *' is more often than GitHub "
+                "starts anything; allowed: 5 minutes apart at least."
             ),
         ),
         (
             Job(name="long", cron="17 4 * * *", timeout_minutes=350),
             SCHEDULE,
             (
-                "tool.ops.jobs.long.timeout_minutes = 350 is too long for GitHub, which ends a job "
+                "tool.django-runbook.jobs.long.timeout_minutes = 350 is too long for GitHub, "
+                "which ends a job "
                 "after 360 minutes; allowed: 349 at most, or a runner of your own."
             ),
         ),
@@ -349,7 +351,7 @@ def test_notify_follows_whatever_came_out():
             Job(name="never"),
             SCHEDULE,
             (
-                "tool.ops.jobs.never has no cron, and so no schedule; "
+                "tool.django-runbook.jobs.never has no cron, and so no schedule; "
                 'allowed: five fields, as in cron = "17 4 * * *".'
             ),
         ),
@@ -376,5 +378,5 @@ def test_workflows_of_this_repository():
         for job in config.jobs.values()
     } | {github.file_name(github.STATUS_NAME): github.render_status(config.schedule)}
     found = {file: (ROOT / file).read_text("utf-8") for file in wanted}
-    states = {verdict.file: verdict.state for verdict in drift.compare(found, wanted)}
-    assert states == dict.fromkeys(wanted, drift.State.CURRENT)
+    states = {verdict.file: verdict.state for verdict in rendered.compare(found, wanted)}
+    assert states == dict.fromkeys(wanted, rendered.State.CURRENT)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ops.config import Config, Job, Schedule
-from ops.schedule import github
-from ops.schedule.lint import lint
+from django_runbook.config import Config, Job, Schedule
+from django_runbook.schedule import github
+from django_runbook.schedule.lint import lint
 from tests.commands import ROOT
 from tests.ops.schedule.goldens import DAILY, JOBS, SCHEDULE
 
@@ -23,7 +23,9 @@ jobs:
   call:
     uses: ./.github/workflows/other.yml
 """
-PYPROJECT = '[tool.ops]\n\n[tool.ops.jobs.expire_trials]\ncron = "17 4 * * *"\n'
+PYPROJECT = (
+    '[tool.django-runbook]\n\n[tool.django-runbook.jobs.expire_trials]\ncron = "17 4 * * *"\n'
+)
 
 
 def config(*jobs, schedule=SCHEDULE):

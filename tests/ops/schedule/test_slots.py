@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ops.config import ConfigError, Job
-from ops.schedule import slots
+from django_runbook.config import ConfigError, Job
+from django_runbook.schedule import slots
 
 MINUTE = datetime.timedelta(minutes=1)
 SECOND = datetime.timedelta(seconds=1)
@@ -368,7 +368,7 @@ def test_time_without_a_zone_is_refused():
 def test_cron_that_is_never_due_is_refused(cron, why):
     """The file, the key, the value, and what is allowed."""
     message = (
-        f"tool.ops.jobs.expire_trials.cron = {cron!r} is never due ({why}); "
+        f"tool.django-runbook.jobs.expire_trials.cron = {cron!r} is never due ({why}); "
         'allowed: minute, hour, day, month, weekday, as in "17 4 * * *".'
     )
     wrong = job(cron, "Europe/Berlin")

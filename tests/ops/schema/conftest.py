@@ -12,9 +12,9 @@ from django.conf import settings as django_settings
 from django.db.migrations.loader import MigrationLoader
 from pytest_django.plugin import DjangoDbBlocker
 
-from ops.schema.scratch.databases import Workshop, workshop
-from ops.schema.scratch.servers import VARIABLE
-from ops.schema.stages import Stages
+from django_runbook.schema.scratch.databases import Workshop, workshop
+from django_runbook.schema.scratch.servers import VARIABLE
+from django_runbook.schema.scratch.stages import Stages
 from tests.engines import server_url
 
 MakeApp = Callable[..., Path]

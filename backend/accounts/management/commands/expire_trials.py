@@ -6,12 +6,11 @@ from argparse import ArgumentTypeError
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from accounts.errors import RefusedError
 from accounts.services import ExpireResult, expire_trials
-from ops.jobs.management.base import REFUSED, JobCommand
+from django_runbook.jobs import JobCommand
 
 
 def instant(text: str) -> datetime.datetime:
@@ -49,17 +48,14 @@ class Command(JobCommand):
         with self.running(options) as run:
             if not as_json:
                 self.stdout.write("Search for old trial accounts...")
-            try:
-                result = expire_trials(
-                    now=timezone.now(),
-                    as_of=options.get("as_of"),
-                    dry_run=options.get("dry_run", False),
-                    order=run.order,
-                    stop=run.stop,
-                    watch=run.watch,
-                )
-            except RefusedError as refusal:
-                raise CommandError(str(refusal), returncode=REFUSED) from refusal
+            result = expire_trials(
+                now=timezone.now(),
+                as_of=options.get("as_of"),
+                dry_run=options.get("dry_run", False),
+                order=run.order,
+                stop=run.stop,
+                watch=run.watch,
+            )
         self.stdout.write(_json(result) if as_json else _lines(result))
         self.finish(result.status, result.reason, result.warnings)
 

@@ -1,8 +1,0 @@
-"""Django's entry to the schema app."""
-
-from django.apps import AppConfig
-
-
-class SchemaConfig(AppConfig):
-    name = "ops.schema"
-    label = "ops_schema"  # no project's own `schema` app may clash with it

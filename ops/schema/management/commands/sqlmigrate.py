@@ -1,9 +1,0 @@
-"""`manage.py sqlmigrate`: Django's own, with the near names for one that does not exist."""
-
-from django.core.management.commands.sqlmigrate import Command as DjangoCommand
-
-from ops.schema.suggestions import Suggesting
-
-
-class Command(Suggesting, DjangoCommand):
-    """Takes Django's options."""

@@ -1,0 +1,96 @@
+"""What the value of a key may be: checks, each with the words that say what is allowed."""
+
+import re
+import sys
+from typing import Any
+
+from django_runbook.config.keys import Rule
+
+CRON_FIELDS = 5
+#: Files beside the system's time zones: this machine's own, and copies that count leap seconds.
+NOT_IANA = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*")
+
+
+def number(allowed: str, low: float, high: float = sys.float_info.max, **more: bool) -> Rule:
+    """Return the rule of a number; true is none, and neither are nan and infinity.
+
+    ``above``: ``low`` itself is not allowed. ``off``: so is false, which is kept as None.
+    """
+
+    def fits(value: Any) -> bool:
+        inside = type(value) in {int, float} and low <= value <= high
+        return _is_off(value, more) or (inside and not (more.get("above") and value == low))
+
+    return Rule(fits, allowed, meant=_none_for_false)
+
+
+def whole(allowed: str, high: float = sys.float_info.max, **more: bool) -> Rule:
+    """Return the rule of a whole number from 1. ``off``: false is allowed, and kept as None."""
+    return Rule(
+        lambda value: _is_off(value, more) or (type(value) is int and 1 <= value <= high),
+        allowed,
+        meant=_none_for_false,
+    )
+
+
+def text(pattern: str, allowed: str) -> Rule:
+    """Return the rule of a text; what a file of a scheduler could misread does not pass."""
+    return Rule(
+        lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value, re.ASCII)),
+        allowed,
+    )
+
+
+def some_of(words: tuple[str, ...]) -> Rule:
+    """Return the rule of a list of some of these words."""
+    return Rule(
+        lambda value: isinstance(value, list) and all(word in words for word in value),
+        f"a list of some of {', '.join(words)}",
+    )
+
+
+def variable(allowed: str) -> Rule:
+    """Return the rule of the name of an environment variable: its value may be a secret."""
+    return Rule(is_variable, allowed, private=True)
+
+
+def is_variable(value: Any) -> bool:
+    """Tell whether this can be the name of an environment variable."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[A-Z][A-Z0-9_]*", value))
+
+
+def _is_off(value: Any, more: dict[str, bool]) -> bool:
+    return value is False and more.get("off", False)
+
+
+def _none_for_false(value: Any) -> Any:
+    return None if value is False else value
+
+
+def _is_cron(value: Any) -> bool:
+    """Tell whether this has the shape of a cron expression."""
+    return isinstance(value, str) and len(value.split()) == CRON_FIELDS
+
+
+def _is_zone(value: Any) -> bool:
+    """Tell whether IANA has this time zone."""
+    import zoneinfo  # here, so that listing the tasks does not pay for it
+
+    if not isinstance(value, str) or NOT_IANA.fullmatch(value):
+        return False
+    try:
+        return value == "UTC" or bool(zoneinfo.ZoneInfo(value))  # UTC is there without tzdata
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+
+
+def _are_variables(value: Any) -> bool:
+    """Tell whether these can be names of environment variables, each once."""
+    is_list = isinstance(value, list) and all(map(is_variable, value))
+    return is_list and len(set(value)) == len(value)
+
+
+CRON = Rule(_is_cron, 'a string of five fields, as in "17 4 * * *"')
+FLAG = Rule(lambda value: isinstance(value, bool), "true or false")
+VARIABLES = Rule(_are_variables, 'a list of environment variables, as in ["DATABASE_URL"]')
+ZONE = Rule(_is_zone, 'a time zone of IANA that this machine knows, as in "Europe/Berlin"')

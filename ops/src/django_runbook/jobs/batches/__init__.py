@@ -1,0 +1,1 @@
+"""Rows moved batch by batch, within limits, and put back."""

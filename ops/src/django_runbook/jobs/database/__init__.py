@@ -1,0 +1,1 @@
+"""What every write of the ledger asks of the database: its clock, its errors, its patience."""

@@ -1,0 +1,1 @@
+"""The runs and their slots: opened, recorded, closed, and read."""

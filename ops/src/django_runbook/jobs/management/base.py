@@ -1,0 +1,164 @@
+"""The edge of a job's command: its options, its signals, its exit codes. For any project's own."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management import get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from django_runbook.config import ConfigError
+from django_runbook.jobs.batches.loop import Watch
+from django_runbook.jobs.batches.stopping import Stop, on_signals
+from django_runbook.jobs.errors import FailedError, RefusedError, UnknownRunError
+from django_runbook.jobs.ledger.runs import Order
+from django_runbook.jobs.ledger.who import Who
+from django_runbook.jobs.management.progress import Progress
+from django_runbook.jobs.models import Status
+from django_runbook.jobs.wrapped.command import INSIDE
+from django_runbook.schema.database.target import require_applied, unapplied
+from django_runbook.schema.errors import UnappliedError
+
+USAGE = 2
+REFUSED = 3
+STOPPED = 4
+
+
+def seconds(text: str) -> float:
+    """Read a positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return value
+
+
+class RecordedCommand(BaseCommand):
+    """A command whose work is recorded in the ledger and can be stopped between two batches.
+
+    ``handle`` opens ``running`` and hands what it yields to its service.
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add what every run can be told."""
+        parser.add_argument(
+            "--max-seconds",
+            type=seconds,
+            metavar="N",
+            help="Stop after this long, between two batches, with exit code 4.",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="Print the result as one JSON object."
+        )
+
+    @contextmanager
+    def running(self, options: Mapping[str, Any]) -> Iterator["Running"]:
+        """Yield the order, what asks for the end, and the progress; errors become one line.
+
+        Raises ``CommandError`` with exit code 2 for ``--allow`` without ``--reason``, and those of
+        ``in_one_line``.
+        """
+        order, stop = _order(options), Stop(options.get("max_seconds"))
+        shown = Progress(self.stdout, options)
+        with in_one_line(), on_signals(stop), shown:
+            require_applied()
+            yield Running(order, stop, shown.took)
+
+    def finish(
+        self,
+        status: str | None,
+        reason: str,
+        warnings: Iterable[str] = (),
+        *,
+        goes_on: str = "The next run goes on.",
+    ) -> None:
+        """End with the exit code of a run: 0, 1 for failed, 4 for stopped early.
+
+        ``goes_on`` says how what was stopped is gone on with.
+        """
+        for warning in warnings:
+            self.stderr.write(warning)
+        if status == Status.STOPPED:
+            raise CommandError(f"Stopped by {reason}. {goes_on}", returncode=STOPPED)
+        if status == Status.FAILED:
+            raise CommandError(f"Failed: {reason}. See 'inv jobs.history'.")
+
+
+class JobCommand(RecordedCommand):
+    """A recorded command that the limits may refuse."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add how a run is let through."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--allow",
+            type=int,
+            metavar="N",
+            help="Let a run pass that the limits refuse, of at most N rows; with --reason.",
+        )
+        parser.add_argument("--reason", default="", help="Why; it is kept in the ledger.")
+
+
+class LedgerCommand(BaseCommand):
+    """A command that only reads the ledger, which ``handle`` does inside ``reading``."""
+
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add ``--json``."""
+        parser.add_argument("--json", action="store_true", help="Print nothing but JSON.")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn errors into one line; what other apps' migrations lack does not matter here.
+
+        Raises ``CommandError`` with exit code 3 where the ledger has no tables.
+        """
+        with in_one_line():
+            missing = [name for name in unapplied() if name.startswith("runbook_jobs.")]
+            if missing:
+                raise UnappliedError(f"{missing[0]} is not applied. Run 'inv db.migrate' first.")
+            yield
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a service of a job takes beside the time."""
+
+    order: Order
+    stop: Stop
+    watch: Watch
+
+
+def require_command(name: str) -> None:
+    """Raise ``CommandError`` with exit code 2 for a name that is no management command."""
+    known = sorted(get_commands())
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise CommandError(f"There is no management command '{name}'.{hint}", returncode=USAGE)
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Raise ``CommandError``: exit code 3 for what was refused, 1 for what failed."""
+    try:
+        yield
+    except (RefusedError, UnappliedError) as refusal:
+        raise CommandError(str(refusal), returncode=REFUSED) from refusal
+    except (FailedError, UnknownRunError, ConfigError) as failure:
+        raise CommandError(str(failure)) from failure
+
+
+def _order(options: Mapping[str, Any]) -> Order:
+    allow, reason = options.get("allow"), options.get("reason") or ""
+    if (allow is None) != (not reason):
+        raise CommandError('--allow N and --reason "..." go together.', returncode=USAGE)
+    inside = os.environ.get(INSIDE)
+    return Order(who=Who.here(), allow=allow, reason=reason, inside=int(inside) if inside else None)

@@ -1,0 +1,49 @@
+"""`manage.py show_run RUN`: everything that the ledger knows of one run."""
+
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from django_runbook.jobs.ledger.history import details
+from django_runbook.jobs.ledger.queries import batch_ids, get_run
+from django_runbook.jobs.management.base import LedgerCommand
+from django_runbook.jobs.management.details import next_step, run_lines
+from django_runbook.jobs.management.formats import as_json
+
+
+class Command(LedgerCommand):
+    """Prints the facts line by line, and what to do next where the run did not come to its end."""
+
+    help = "Show a run: its parameters, its change, its batches, its output, what to do next"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the run, and ``--ids``."""
+        parser.add_argument("run", type=int, metavar="RUN", help="The number of the run.")
+        parser.add_argument(
+            "--ids", action="store_true", help="Print the keys of its rows, one a line."
+        )
+        super().add_arguments(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Print the run, its rows, or one JSON object."""
+        with self.reading():
+            if options["ids"]:
+                self._print_ids(options["run"], as_list=options["json"])
+                return
+            found = details(options["run"])
+        if options["json"]:
+            facts = asdict(found)
+            self.stdout.write(as_json({**facts.pop("state"), **facts, "next": next_step(found)}))
+            return
+        for line in run_lines(found):
+            self.stdout.write(line)
+
+    def _print_ids(self, run: int, *, as_list: bool) -> None:
+        batches = batch_ids(get_run(run))
+        if as_list:
+            self.stdout.write(as_json(list(chain.from_iterable(batches))))
+            return
+        for ids in batches:
+            self.stdout.write("\n".join(map(str, ids)))

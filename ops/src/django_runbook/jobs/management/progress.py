@@ -1,0 +1,73 @@
+"""How far a run has come: a bar on a terminal, or a line for each batch at ``-v 2``."""
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from django.core.management.base import OutputWrapper
+
+from django_runbook.jobs.batches import loop
+
+EACH_BATCH = 2  # verbosity
+
+
+class Progress:
+    """Shows each batch that it is told of; nothing with ``--json``, and nothing where none ran.
+
+    The bar goes to standard error, so that standard output can be read by a program.
+    """
+
+    def __init__(self, out: OutputWrapper, options: Mapping[str, Any]) -> None:
+        self._out = out
+        quiet = bool(options.get("json")) or options.get("verbosity", 1) == 0
+        self._lines = not quiet and options.get("verbosity", 1) >= EACH_BATCH
+        self._drawn = not quiet and not self._lines and sys.stderr.isatty()
+        self._start = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def took(self, batch: loop.Progress) -> None:
+        """Show one batch."""
+        if self._lines:
+            self._out.write(line(batch))
+        elif self._drawn:
+            self._draw(batch)
+
+    def _draw(self, batch: loop.Progress) -> None:
+        if self._bar is None:
+            self._bar = bar()
+            self._task = self._bar.add_task("", total=batch.due, rate=0)
+            self._bar.start()
+        rate = batch.total / max(time.monotonic() - self._start, 0.001)
+        self._bar.update(self._task, completed=batch.total, rate=rate)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def line(batch: loop.Progress) -> str:
+    """Return one line for a batch."""
+    return (
+        f"batch {batch.batch}: {batch.changed:,} row(s) in {batch.seconds * 1000:.0f} ms, "
+        f"{batch.total:,} of {batch.due:,}"
+    )
+
+
+def bar() -> Any:
+    """Return a bar with rows, rows a second and an estimate of what is left."""
+    from rich import progress  # here, because most runs draw nothing
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.BarColumn(bar_width=None),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
+        progress.TextColumn("{task.fields[rate]:,.0f} rows/s"),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

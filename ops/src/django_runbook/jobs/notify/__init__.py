@@ -1,0 +1,1 @@
+"""Tells those outside how a run came out."""

@@ -1,0 +1,39 @@
+"""What must hold before a job may run: its schema, and a clock that can be trusted."""
+
+import datetime
+from dataclasses import dataclass
+
+from django_runbook.jobs.database.clock import database_now
+from django_runbook.jobs.errors import RefusedError
+from django_runbook.schema.database.target import Target, require_applied, target
+
+#: A cutoff comes from this machine's clock; a wrong one would end trials too early.
+MOST_SKEW = datetime.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """What was looked at: the target, and how far this machine's clock is ahead, in seconds."""
+
+    target: Target
+    skew: float
+
+
+def preflight(now: datetime.datetime) -> Preflight:
+    """Look at the target's migrations and compare ``now`` (aware) with the database's clock.
+
+    Raises ``UnappliedError``, and ``RefusedError`` where the clocks are more than a minute apart.
+    """
+    require_applied()
+    skew = now - database_now()
+    if abs(skew) > MOST_SKEW:
+        raise RefusedError(
+            f"Refused: this machine's clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
+            f"{_apart(skew)} the database's. Set the clock first."
+        )
+    return Preflight(target=target(), skew=round(skew.total_seconds(), 3))
+
+
+def _apart(skew: datetime.timedelta) -> str:
+    way = "ahead of" if skew > datetime.timedelta() else "behind"
+    return f"{datetime.timedelta(seconds=round(abs(skew).total_seconds()))} {way}"

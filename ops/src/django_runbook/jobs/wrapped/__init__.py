@@ -1,0 +1,1 @@
+"""Any command as a job, in a process of its own."""

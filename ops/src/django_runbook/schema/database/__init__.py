@@ -1,0 +1,1 @@
+"""Which database this is, its shell, and its backups."""

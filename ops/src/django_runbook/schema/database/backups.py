@@ -1,0 +1,200 @@
+"""Makes and restores backups of a database, with the database's own tools."""
+
+import datetime
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from django_runbook.schema.database import manifests
+from django_runbook.schema.database.dumps.engines import ENGINES, Engine
+from django_runbook.schema.database.manifests import Manifest
+from django_runbook.schema.database.states import applied, changes_state, require_same_state
+from django_runbook.schema.database.target import absent, unapplied
+from django_runbook.schema.errors import BackupFailedError, BackupRefusedError
+
+OWNER_ONLY = 0o600
+OWNER_ONLY_FOLDER = 0o700
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupResult:
+    """The file that was written, absolute, and what stands in the manifest beside it."""
+
+    file: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreResult:
+    """What was restored, whether other migrations are applied now, and which are still missing."""
+
+    file: Path
+    manifest: Manifest
+    state_changed: bool
+    unapplied: tuple[str, ...]
+
+
+def backup(
+    output: Path | None = None, *, now: datetime.datetime, alias: str = DEFAULT_DB_ALIAS
+) -> BackupResult:
+    """Write the database to ``output`` and its manifest beside it, readable by the owner alone.
+
+    Both appear complete or not at all, the manifest first. ``now`` (aware UTC) is recorded, and
+    names the file where there is no ``output``. Raises ``BackupRefusedError`` for a file that
+    exists, ``BackupFailedError`` and ``NoClientError``.
+    """
+    engine = _engine(alias)
+    if absent(alias):
+        raise BackupFailedError(f"{_name(alias)} does not exist. Run 'inv db.migrate' first.")
+    file = (output or default_file(alias, now)).absolute()
+    record = manifests.beside(file)
+    for path in (file, record):
+        if os.path.lexists(path):
+            raise _exists(path)
+    connections[alias].ensure_connection()  # before a folder is made
+    try:
+        if output is None:
+            _make_folder(file.parent)
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.parent) as folder:
+            dump = Path(folder, "dump")
+            dump.touch(OWNER_ONLY)
+            manifest = _dump(engine, alias, dump, now)
+            text = Path(folder, "manifest")
+            text.touch(OWNER_ONLY)
+            text.write_text(manifest.to_json(), "utf-8")
+            _publish({text: record, dump: file})
+    except OSError as error:
+        raise BackupFailedError(
+            f"{file} cannot be written: {error.strerror}. Name another with --output."
+        ) from error
+    return BackupResult(file=file, manifest=manifest)
+
+
+def restore(
+    file: Path,
+    *,
+    alias: str = DEFAULT_DB_ALIAS,
+    allow_state_change: bool = False,
+    privileges: bool = True,
+) -> RestoreResult:
+    """Replace all that is in the database by what a backup holds, or change nothing.
+
+    ``privileges``: restore PostgreSQL's grants too, whose roles must exist. Raises
+    ``BackupRefusedError`` for a file that is not as it was written, for another engine, and for
+    another state unless ``allow_state_change``; ``BackupFailedError`` and ``NoClientError``.
+    """
+    file = file.absolute()
+    engine = _engine(alias)
+    manifest = manifests.verified(file)
+    here = connections[alias].vendor
+    if manifest.engine != here:
+        raise BackupRefusedError(
+            f"{file} is a backup of {manifest.engine}, and the database is {here}: "
+            "set DATABASE_URL to one of that kind."
+        )
+    if not allow_state_change:
+        require_same_state(manifest.migrations, alias)
+    changed = changes_state(manifest.migrations, alias)
+    engine.load(alias, file, privileges=privileges)
+    return RestoreResult(
+        file=file,
+        manifest=manifest,
+        state_changed=changed,
+        unapplied=tuple(unapplied(alias)),
+    )
+
+
+def default_file(alias: str, now: datetime.datetime) -> Path:
+    """Return a new name under ``var/backups``, or under ``backups`` of the current folder.
+
+    ``var`` is that of the repository: beside or above ``settings.BASE_DIR``.
+    """
+    base = Path(getattr(settings, "BASE_DIR", Path.cwd()))
+    places = [folder / "var" for folder in (base, base.parent) if (folder / "var").is_dir()]
+    folder = places[0] / "backups" if places else Path("backups")
+    suffix = _engine(alias).suffix
+    name = re.sub(r"[^\w.-]", "_", Path(_name(alias)).name.removesuffix(suffix))
+    utc = now.astimezone(datetime.UTC)
+    return folder / f"{name}-{utc:%Y%m%dT%H%M%SZ}{suffix}"
+
+
+def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> Manifest:
+    """Fill ``file`` and describe it. Raises ``BackupFailedError`` where it was migrated meanwhile.
+
+    Only so do the recorded migrations belong to the state that the dump saw.
+    """
+    version = ".".join(map(str, connections[alias].get_database_version()))
+    before = applied(alias)
+    engine.dump(alias, file)
+    if applied(alias) != before:
+        raise BackupFailedError("The database was migrated during the backup: run it again.")
+    return Manifest(
+        format=manifests.FORMAT,
+        engine=connections[alias].vendor,
+        server_version=version,
+        database=Path(_name(alias)).name,
+        created=now.astimezone(datetime.UTC),
+        migrations=before,
+        sha256=manifests.checksum(file),
+        size=file.stat().st_size,
+    )
+
+
+def _publish(files: dict[Path, Path]) -> None:
+    """Give finished files their names, where no file is; all of them or none."""
+    done: list[Path] = []
+    try:
+        for temporary, file in files.items():
+            _sync(temporary)
+            try:
+                os.link(temporary, file)
+            except FileExistsError as error:
+                raise _exists(file) from error
+            except OSError:  # a file system without hard links
+                if os.path.lexists(file):
+                    raise _exists(file) from None
+                shutil.move(temporary, file)
+            done.append(file)
+        _sync(done[0].parent)
+    except BaseException:
+        for file in done:
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    """Have a file or a folder written to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder for backups; git leaves it alone, for rows of users are no source."""
+    if not folder.is_dir():
+        folder.mkdir(OWNER_ONLY_FOLDER, parents=True)
+        Path(folder, ".gitignore").write_text("*\n", "utf-8")
+
+
+def _exists(file: Path) -> BackupRefusedError:
+    return BackupRefusedError(f"{file} exists, and no backup is overwritten: name another file.")
+
+
+def _name(alias: str) -> str:
+    return str(connections[alias].settings_dict["NAME"])
+
+
+def _engine(alias: str) -> Engine:
+    """Return how this engine is dumped and restored."""
+    vendor = connections[alias].vendor
+    if vendor not in ENGINES:
+        raise BackupRefusedError(f"{vendor} cannot be backed up; these can: {', '.join(ENGINES)}.")
+    return ENGINES[vendor]

@@ -1,0 +1,32 @@
+"""Which module serves which engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from django_runbook.schema.database.dumps import mysql, postgresql, sqlite
+
+
+class Load(Protocol):
+    """Replaces what is in the database ``alias`` by ``file``, with its grants or without."""
+
+    def __call__(self, alias: str, file: Path, *, privileges: bool) -> None:
+        """Do it in one piece, or not at all."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The suffix of a dump, and the two functions."""
+
+    suffix: str
+    dump: Callable[[str, Path], None]
+    load: Load
+
+
+#: By Django's ``connection.vendor``; MariaDB is "mysql" there.
+ENGINES = {
+    "postgresql": Engine(".dump", postgresql.dump, postgresql.load),
+    "sqlite": Engine(".sqlite3", sqlite.dump, sqlite.load),
+    "mysql": Engine(".sql", mysql.dump, mysql.load),
+}

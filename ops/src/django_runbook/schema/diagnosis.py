@@ -1,0 +1,71 @@
+"""What a doctor asks of Django: settings, database, migrations, client program."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+
+from django_runbook.checkup import Line
+from django_runbook.schema.database.shell import find_program
+from django_runbook.schema.database.target import target
+from django_runbook.schema.errors import NoClientError
+from django_runbook.schema.history.problems import findings
+
+SERVER_VERSION = {
+    "postgresql": "SHOW server_version",
+    "sqlite": "SELECT sqlite_version()",
+    "mysql": "SELECT version()",
+}
+
+
+def diagnose(alias: str = DEFAULT_DB_ALIAS) -> Iterator[Line]:
+    """Yield what was found, without writing anything."""
+    debug = "on" if settings.DEBUG else "off"
+    at = target(alias)
+    yield Line("settings", ok=True, detail=f"{os.environ['DJANGO_SETTINGS_MODULE']}, DEBUG {debug}")
+    place = f"{at.user}@{at.host}:{at.port}/".strip("@:/")
+    where = f"{place}/{at.database}" if place else at.database
+    yield Line("target", ok=True, detail=f"{at.environment} {at.engine} {where}".strip())
+    yield _client(alias)
+    server = _server(alias)
+    yield server
+    if server.ok:
+        yield from _migrations(alias)
+
+
+def _server(alias: str) -> Line:
+    connection = connections[alias]
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return Line("database", ok=False, detail="the file does not exist", fix="inv db.migrate")
+    query = SERVER_VERSION.get(connection.vendor, "SELECT 1")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            version = cursor.fetchone()[0]
+    except DatabaseError as error:
+        reason = str(error).partition("\n")[0]
+        return Line("database", ok=False, detail=reason, fix="inv db.wait, or mend DATABASE_URL")
+    return Line("database", ok=True, detail=f"reachable, {connection.vendor} {version}")
+
+
+def _migrations(alias: str) -> Iterator[Line]:
+    found = findings(alias)
+    if not found:
+        yield Line("migrations", ok=True, detail="all applied, none missing")
+    fixes: dict[str, list[str]] = {}
+    for finding in found:
+        fixes.setdefault(finding.fix, []).append(finding.what)
+    for fix, whats in fixes.items():
+        more = f" (and {len(whats) - 1} more)" if len(whats) > 1 else ""
+        yield Line("migrations", ok=False, detail=f"{whats[0]}{more}", fix=fix)
+
+
+def _client(alias: str) -> Line:
+    program = str(connections[alias].client.executable_name)
+    try:
+        return Line("client", ok=True, detail=" ".join(find_program(program)))
+    except NoClientError as missing:
+        what, _, how = str(missing).partition(": ")
+        return Line("client", ok=False, detail=what, fix=how.rstrip("."))

@@ -1,0 +1,1 @@
+"""The models and their relations as text for Graphviz and Mermaid."""

@@ -1,0 +1,9 @@
+"""`manage.py sqlmigrate`: Django's own, with the near names for one that does not exist."""
+
+from django.core.management.commands.sqlmigrate import Command as DjangoCommand
+
+from django_runbook.schema.history.near_names import Suggesting
+
+
+class Command(Suggesting, DjangoCommand):
+    """Takes Django's options."""

@@ -1,0 +1,1 @@
+"""What rules, squawk and the rehearsal found, weighed and accepted."""

@@ -1,0 +1,1 @@
+"""How a plan is told: on a terminal, in a pull request, to programs."""

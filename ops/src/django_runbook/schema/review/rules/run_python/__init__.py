@@ -1,0 +1,1 @@
+"""Rules about the code of RunPython, which is read and not run."""

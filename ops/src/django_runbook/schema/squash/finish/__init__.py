@@ -1,0 +1,1 @@
+"""The transition to a squash: where it is recorded, and when the old files may go."""

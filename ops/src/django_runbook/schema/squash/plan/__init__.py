@@ -1,0 +1,1 @@
+"""Which migrations of a range can become one file."""

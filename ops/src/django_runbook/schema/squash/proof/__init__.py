@@ -1,0 +1,1 @@
+"""Proves that squashed migrations give what the old ones gave."""

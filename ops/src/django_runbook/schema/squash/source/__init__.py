@@ -1,0 +1,1 @@
+"""The source text of migrations: read, copied and changed."""

@@ -1,0 +1,99 @@
+"""Cuts pieces out of source text, and gives names in them other names."""
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django_runbook.schema.errors import MigrationsError
+from django_runbook.schema.squash.source.scopes import Reference
+
+#: What stands before the name where a reference begins.
+BEFORE = rb"((?:async\s+def|def|class|global[\w\s,]*?)\s+)?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Lines of a source, from ``first`` on; of the first line, what stands from ``column`` on.
+
+    ``indents`` is how many bytes were taken from the beginning of each line.
+    """
+
+    lines: list[bytes]
+    first: int
+    indents: list[int]
+
+
+def cut(lines: Sequence[bytes], node: ast.AST, *, dedent: bool) -> Piece:
+    """Return the text of a node: with its decorators, and the comment lines right above it.
+
+    ``dedent``: take it out of a class's body; what stands in strings stays as it is.
+    """
+    assert isinstance(node, ast.stmt | ast.expr)  # noqa: S101  # what has a place in the text
+    begin, column = node.lineno, node.col_offset
+    end, last = node.end_lineno or begin, node.end_col_offset
+    for decorator in getattr(node, "decorator_list", []):
+        begin = min(begin, decorator.lineno)
+    if isinstance(node, ast.stmt):
+        while begin > 1 and _is_comment(lines[begin - 2], column):
+            begin -= 1
+    found = list(lines[begin - 1 : end])
+    found[-1] = found[-1][:last]
+    indents = [column, *(0 for _ in found[1:])]
+    if dedent:
+        inside = _in_strings(node)
+        for number, line in enumerate(found[1:], 1):
+            blank = line[:column].strip() == b"" and begin + number not in inside
+            indents[number] = column if blank else 0
+    cut_off = [line[indent:] for line, indent in zip(found, indents, strict=True)]
+    return Piece(lines=cut_off, first=begin, indents=indents)
+
+
+def edited(piece: Piece, renames: Iterable[tuple[Reference, str]]) -> str:
+    """Return a piece's text in which these references have their new names.
+
+    Raises ``MigrationsError`` for ``import a.b``, which cannot bind another name.
+    """
+    lines = list(piece.lines)
+    changes = [(found, new) for found, new in renames if new != found.name]
+    for found, _ in changes:
+        if found.unsure:
+            raise MigrationsError(
+                f"'{found.name}' stands in a class that has one of its own. Give one another name."
+            )
+    for found, new in sorted(changes, key=lambda one: (-one[0].line, -one[0].column)):
+        number = found.line - piece.first
+        if found.alias is not None:
+            number = (found.alias.end_lineno or found.line) - piece.first
+        lines[number] = _renamed(lines[number], found, new, piece.indents[number])
+    return b"".join(lines).decode().rstrip()
+
+
+def _renamed(line: bytes, found: Reference, new: str, indent: int) -> bytes:
+    if found.alias is not None:
+        end = (found.alias.end_col_offset or 0) - indent
+        if found.alias.asname:
+            return line[: end - len(found.name.encode())] + new.encode() + line[end:]
+        if "." in found.alias.name:
+            raise MigrationsError(f"'import {found.alias.name}' cannot bind '{new}'.")
+        return line[:end] + f" as {new}".encode() + line[end:]
+    begin = found.column - indent
+    pattern = re.compile(BEFORE + re.escape(found.name.encode()) + rb"\b")
+    if begin < 0 or not pattern.match(line[begin:]):  # before Python 3.12, inside an f-string
+        raise MigrationsError(f"'{found.name}' in a formatted string cannot become '{new}'.")
+    return line[:begin] + pattern.sub(rb"\g<1>" + new.encode(), line[begin:], count=1)
+
+
+def _is_comment(line: bytes, column: int) -> bool:
+    return line[:column].strip() == b"" and line[column : column + 1] == b"#"
+
+
+def _in_strings(node: ast.AST) -> set[int]:
+    """Return the lines that begin inside a string."""
+    return {
+        line
+        for part in ast.walk(node)
+        if isinstance(part, ast.JoinedStr)
+        or (isinstance(part, ast.Constant) and isinstance(part.value, str | bytes))
+        for line in range(part.lineno + 1, (part.end_lineno or part.lineno) + 1)
+    }

@@ -1,0 +1,65 @@
+"""The Invoke side of the kit: one collection a file.
+
+For a ``tasks.py``, all of it from here (anything deeper may change without notice):
+
+- ``kit``: the collection with every task of the kit;
+- ``task``: declares a task of one's own;
+- ``process``: builds argument lists and starts processes;
+- ``target``: which database and environment a task would touch.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# Invoke switches it off, and every call would compile the kit anew.
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+
+from invoke import Collection
+from invoke.main import program
+
+from django_runbook.tasks import (
+    db,
+    deps,
+    dev,
+    doctor,
+    graph,
+    jobs,
+    manage,
+    migrations,
+    quality,
+    readme,
+    schedule,
+)
+from django_runbook.tasks.cli.declaration import task
+from django_runbook.tasks.cli.program import KitProgram
+from django_runbook.tasks.processes import process, target
+
+__all__ = ["kit", "process", "target", "task"]
+
+FALSE = ("false", "no", "off", "0")
+
+
+def kit(root: Path) -> Collection:
+    """Return the kit's tasks for the repository at ``root``, for a ``tasks.py`` to add its own to.
+
+    The program that is running takes over what Invoke's own command line lacks: ``.venv/bin/inv``
+    is Invoke's, and there is no other place for it. Invoke reads ``INVOKE_RUN_DRY=false`` as true,
+    for any text is; here it means what it says.
+    """
+    for name, value in os.environ.items():
+        if name.startswith("INVOKE_RUN_") and value.lower() in FALSE:
+            os.environ[name] = ""
+    program.__class__ = KitProgram
+    collection = Collection()
+    collection.configure({"runbook": {"root": str(root)}})
+    for each in migrations.tasks:
+        db.collection.add_task(each)
+    collection.add_collection(db.collection)
+    collection.add_collection(dev.collection)
+    collection.add_collection(deps.collection)
+    collection.add_collection(jobs.collection)
+    collection.add_collection(schedule.collection)
+    for each in (*quality.tasks, doctor.doctor, graph.graph, readme.readme, manage.manage):
+        collection.add_task(each)
+    return collection

@@ -1,0 +1,1 @@
+"""Invoke's command line, as the kit's tasks need it."""

@@ -1,0 +1,1 @@
+"""What a task starts, where, and on which target."""

@@ -1,0 +1,366 @@
+"""The state of the jobs: missed slots, failed runs, overdue rows, and what is well."""
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import CaptureQueriesContext
+
+from accounts.jobs import EXPIRE_TRIALS
+from accounts.models import Account, Status
+from django_runbook.config import Config, Job
+from django_runbook.jobs import registry
+from django_runbook.jobs.ledger.history import RunState, details, history
+from django_runbook.jobs.models import Batch, Run
+from django_runbook.jobs.watch.explanations import RowChange, explain
+from django_runbook.jobs.watch.status import (
+    Health,
+    Missed,
+    Overdue,
+    check,
+    due_now,
+    jobs,
+    next_slot,
+)
+from tests.factories import AccountFactory
+
+pytestmark = pytest.mark.django_db
+
+SLOT = datetime.datetime(2026, 3, 2, 4, 17, tzinfo=datetime.UTC)  # a Monday
+DAY, HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
+MINUTE, INSTANT = datetime.timedelta(minutes=1), datetime.timedelta(microseconds=1)
+GRACE = 6 * HOUR
+TRIAL = datetime.timedelta(days=61)
+JOB = Job(name="expire_trials", cron="17 4 * * *", grace_hours=6)
+
+
+@pytest.fixture
+def declare(monkeypatch):
+    """Return what declares jobs, and registers transitions, in place of this repository's own."""
+
+    def declared(*found: Job, registered: tuple = ()) -> None:
+        known = {one.name: one for one in found}
+        config = Config(root=Path(), manage=Path(), protected=frozenset(), jobs=known)
+        monkeypatch.setattr(registry, "of_settings", lambda: config)
+        transitions = {moved.job: moved for moved in registered}
+        monkeypatch.setattr(registry, "_registered", transitions)
+
+    declared(JOB)
+    return declared
+
+
+@pytest.fixture(autouse=True)
+def _old_ledger():
+    """Let the ledger be old enough for every slot of these tests."""
+    since(SLOT - 100 * DAY)
+
+
+def since(at: datetime.datetime) -> None:
+    """Let the ledger be made at a time."""
+    MigrationRecorder.Migration.objects.filter(app="runbook_jobs").update(applied=at)
+
+
+def ran(status: str = "SUCCEEDED", started: datetime.datetime = SLOT, **values) -> Run:
+    """Return a run of the ledger that took a minute."""
+    ended = {"finished": started + MINUTE} if status != "RUNNING" else {}
+    defaults = {"job": "expire_trials", "user": "me", "host": "laptop", **ended}
+    return Run.objects.create(status=status, started=started, **{**defaults, **values})
+
+
+def health(now: datetime.datetime) -> Health:
+    """Return how the only job is."""
+    (found,) = check(now)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("late", "missed"),
+    [(HOUR, False), (GRACE, False), (GRACE + INSTANT, True), (GRACE + HOUR, True)],
+)
+def test_slot_is_missed_when_its_grace_is_over(declare, late, missed):
+    """To the microsecond; the day before was done."""
+    ran(started=SLOT - DAY)
+    found = health(SLOT + late)
+    assert found.missed == (Missed(slot=SLOT, late=late, more=0) if missed else None)
+    assert found.ok is not missed
+
+
+@pytest.mark.parametrize(
+    ("values", "done"),
+    [
+        ({"started": SLOT}, True),
+        ({"started": SLOT + HOUR}, True),
+        ({"started": SLOT - INSTANT}, False),
+        ({"started": SLOT - 5 * MINUTE, "slot": SLOT}, True),  # a clock that differs
+        ({"started": SLOT, "status": "STOPPED"}, False),
+        ({"started": SLOT, "status": "FAILED"}, False),
+        ({"started": SLOT, "status": "REFUSED"}, False),
+        ({"started": SLOT, "status": "RUNNING"}, False),
+        ({"started": SLOT, "job": "another"}, False),
+        ({"started": SLOT, "undoes": True}, False),
+    ],
+)
+def test_slot_is_done_by_a_run_that_succeeded(declare, values, done):
+    """For it, or begun after it; an undo, another job and any other end do it not."""
+    first = ran(started=SLOT - DAY)
+    ran(**{**values, **({"undoes": first} if values.get("undoes") else {})})
+    assert (health(SLOT + GRACE + HOUR).missed is None) is done
+
+
+def test_slots_before_the_ledger_do_not_count(declare):
+    """A ledger that was made after the slot has missed nothing; one made before has."""
+    since(SLOT + INSTANT)
+    assert health(SLOT + GRACE + HOUR).ok
+    since(SLOT - INSTANT)
+    assert health(SLOT + GRACE + HOUR).missed == Missed(slot=SLOT, late=7 * HOUR, more=0)
+
+
+def test_first_of_several_missed_slots_is_told(declare):
+    """With how many more were missed: the newest is still within its grace."""
+    ran(started=SLOT - DAY)
+    found = health(SLOT + 3 * DAY + HOUR)
+    assert found.missed == Missed(slot=SLOT, late=3 * DAY + HOUR, more=2)
+    assert found.next_slot == SLOT + 4 * DAY
+
+
+@pytest.mark.parametrize(
+    ("values", "failed"),
+    [
+        ({"status": "FAILED"}, "FAILED"),
+        ({"status": "LOST"}, "LOST"),
+        ({"status": "REFUSED"}, "REFUSED"),
+        ({"status": "STOPPED"}, None),
+        ({"status": "RUNNING"}, None),
+        ({"status": "RUNNING", "heartbeat": SLOT + MINUTE}, "LOST"),
+        ({"status": "FAILED", "started": SLOT - MINUTE, "slot": SLOT}, "FAILED"),
+        ({"status": "FAILED", "started": SLOT - MINUTE}, None),
+        ({"status": "FAILED", "undoes": True}, None),
+    ],
+)
+def test_failed_run_is_told_within_the_grace(declare, values, failed):
+    """A failure, a loss and a refusal at once; what goes on, or will, is left in peace."""
+    first = ran(started=SLOT - DAY)
+    undoes = {"undoes": first} if values.get("undoes") else {}
+    run = ran(**{"started": SLOT + MINUTE, **values, **undoes})
+    found = health(SLOT + HOUR)
+    assert (found.ok, found.missed) == (failed is None, None)
+    told = found.failed and (found.failed.run, found.failed.status)
+    assert told == (failed and (run.pk, failed))
+
+
+def test_failure_is_over_when_a_retry_runs_or_succeeds(declare):
+    """A beating heart is waited for; success settles it, of another start as well."""
+    ran(started=SLOT - DAY)
+    ran("FAILED", SLOT)
+    alive = ran("RUNNING", SLOT + MINUTE)  # its heart beats now, by default
+    assert health(SLOT + HOUR).ok
+    Run.objects.filter(pk=alive.pk).update(status="SUCCEEDED")
+    assert health(SLOT + HOUR).ok
+    ran("FAILED", SLOT + 2 * MINUTE)  # by hand, after the slot was done
+    assert health(SLOT + HOUR).ok
+
+
+@pytest.mark.parametrize(
+    ("created", "age"),
+    [
+        (SLOT - TRIAL - INSTANT, GRACE + HOUR + INSTANT),  # due at the slot: it should be done
+        (SLOT - TRIAL - DAY, GRACE + HOUR + DAY),
+        (SLOT - TRIAL, None),  # due just after it: the next slot's
+        (SLOT - TRIAL + HOUR, None),
+    ],
+)
+def test_row_is_overdue_after_its_slot_and_the_grace(declare, created, age):
+    """Whatever the ledger says: the slot was done, and left it."""
+    declare(JOB, registered=(EXPIRE_TRIALS,))
+    ran(started=SLOT)
+    account = AccountFactory(created=created)
+    AccountFactory(created=SLOT - TRIAL * 2, status=Account.ACTIVE)
+    now = SLOT + GRACE + HOUR
+    expected = (
+        None
+        if age is None
+        else Overdue(model="account", pk=account.pk, due_since=created + TRIAL, age=age)
+    )
+    assert health(now).overdue == expected
+    assert health(SLOT + GRACE).overdue is None  # not yet over
+
+
+def test_oldest_of_the_overdue_rows_is_told(declare):
+    """By its time, not by its key."""
+    declare(JOB, registered=(EXPIRE_TRIALS,))
+    ages = (DAY, 3 * DAY, 2 * DAY)
+    accounts = [AccountFactory(created=SLOT - TRIAL - age) for age in ages]
+    assert health(SLOT + GRACE + HOUR).overdue.pk == accounts[1].pk
+
+
+def test_rows_of_a_job_without_a_schedule_have_the_grace_alone(declare):
+    """It has no slots to miss: only its rows are looked at."""
+    declare(registered=(EXPIRE_TRIALS,))
+    account = AccountFactory(created=SLOT - TRIAL)
+    over = SLOT + GRACE  # of a job that is not declared, six hours
+    assert health(over).ok
+    late = health(over + 2 * INSTANT)
+    assert (late.missed, late.failed, late.next_slot) == (None, None, None)
+    assert late.overdue == Overdue(
+        model="account", pk=account.pk, due_since=SLOT, age=GRACE + 2 * INSTANT
+    )
+
+
+def test_rows_that_were_due_before_the_ledger_wait_for_its_first_slot(declare):
+    """On the day of the installation nothing is late."""
+    declare(JOB, registered=(EXPIRE_TRIALS,))
+    AccountFactory(created=SLOT - TRIAL * 3)
+    since(SLOT - DAY + INSTANT)
+    assert health(SLOT + GRACE).ok
+    assert health(SLOT + GRACE + INSTANT).overdue is not None
+
+
+@pytest.mark.engines("sqlite", "postgresql")  # the other engines have no partial index
+def test_check_costs_one_look_at_an_index(declare):
+    """No row is counted and no table is read: the index holds the oldest first."""
+    declare(JOB, registered=(EXPIRE_TRIALS,))
+    AccountFactory.create_batch(3, created=SLOT - TRIAL * 2)
+    with CaptureQueriesContext(connection) as seen:
+        assert health(SLOT + GRACE + HOUR).overdue
+    looks = [query["sql"] for query in seen if "accounts_account" in query["sql"]]
+    assert (len(seen), len(looks), "LIMIT 1" in looks[0]) == (6, 1, True)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}[connection.vendor]
+        cursor.execute(f"{plan} {looks[0]}")
+        told = str(cursor.fetchall())
+    assert "accounts_account_trialing" in told
+    assert ("Sort" in told, "TEMP B-TREE" in told) == (False, False)
+
+
+def test_jobs_are_those_of_the_file_the_apps_and_the_ledger(declare):
+    """In this order, with the next slot and the last run that was no undo."""
+    declare(JOB, Job(name="tidy"), registered=(EXPIRE_TRIALS, replace(EXPIRE_TRIALS, job="move")))
+    last = ran(started=SLOT - DAY)
+    ran(started=SLOT, undoes=last)
+    ran("FAILED", SLOT, job="old")
+    found = jobs(SLOT)
+    assert [
+        (one.job, one.declared, one.next_slot, one.last and one.last.status) for one in found
+    ] == [
+        ("expire_trials", True, SLOT + DAY, "SUCCEEDED"),
+        ("tidy", True, None, None),
+        ("move", False, None, None),
+        ("old", False, None, "FAILED"),
+    ]
+    assert found[0].last.run == last.pk
+
+
+def test_history_shows_runs_as_they_stand(declare):
+    """Newest first: one whose heart has stopped is lost before anybody has marked it."""
+    first = ran(due=5, changed=5, batches=1)
+    ran("STOPPED", SLOT + HOUR, undoes=first, changed=2)
+    undo = ran("SUCCEEDED", SLOT + 2 * HOUR, undoes=first, changed=3)
+    ran("REFUSED", SLOT + 3 * HOUR, undoes=first)
+    lost = ran("RUNNING", SLOT + DAY, heartbeat=SLOT + DAY + MINUTE, continues=first)
+    ran(job="another")
+    shown = history("expire_trials")
+    assert [(run.run, run.status, run.seconds) for run in shown] == [
+        (lost.pk, "LOST", 60.0),
+        (undo.pk + 1, "REFUSED", 60.0),
+        (undo.pk, "SUCCEEDED", 60.0),
+        (undo.pk - 1, "STOPPED", 60.0),
+        (first.pk, "SUCCEEDED", 60.0),
+    ]
+    assert shown[-1] == RunState(
+        run=first.pk,
+        job="expire_trials",
+        slot=None,
+        status="SUCCEEDED",
+        started=SLOT,
+        finished=SLOT + MINUTE,
+        seconds=60.0,
+        due=5,
+        changed=5,
+        batches=1,
+        who="me@laptop",
+        reason="",
+        allow=None,
+        allow_reason="",
+        continues=None,
+        undoes=None,
+        undone_by=(undo.pk - 1, undo.pk),
+        undone=True,
+    )
+    assert [run.job for run in history(count=2)] == ["another", "expire_trials"]
+    Run.objects.filter(pk=undo.pk).delete()
+    assert (history()[-1].undone_by, history()[-1].undone) == ((undo.pk - 1,), False)
+
+
+def test_history_costs_two_queries_however_long_it_is(declare, django_assert_num_queries):
+    """The runs with their hearts, and what undid them."""
+    for _ in range(5):
+        ran(started=SLOT)
+    with django_assert_num_queries(2):
+        assert len(history()) == 5
+
+
+def test_run_is_settled_by_the_next_success_of_its_kind(declare):
+    """Of a run by a run of the job, of an undo by an undo of the same run."""
+    first = ran("FAILED", SLOT)
+    undo = ran("STOPPED", SLOT, undoes=first)
+    assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (None, None)
+    again = ran("SUCCEEDED", SLOT, undoes=first)
+    assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (None, again.pk)
+    success = ran("SUCCEEDED", SLOT)
+    assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (success.pk, again.pk)
+
+
+@pytest.mark.parametrize(
+    ("created", "now", "slot"),
+    [
+        (SLOT - TRIAL, SLOT - DAY, SLOT),  # due from the slot on
+        (SLOT - TRIAL + INSTANT, SLOT - DAY, SLOT + DAY),
+        (SLOT - TRIAL - DAY / 2, SLOT - DAY, SLOT),
+        (SLOT - TRIAL * 2, SLOT + HOUR, SLOT + DAY),  # long due: the next slot from now
+        (SLOT - TRIAL * 2, SLOT, SLOT),
+    ],
+)
+def test_row_will_change_at_the_first_slot_from_then_on(declare, created, now, slot):
+    """The first slot at or after it is due, and not before now."""
+    account = AccountFactory(created=created)
+    assert explain(EXPIRE_TRIALS, str(account.pk), now).next_slot == slot
+
+
+def test_story_tells_what_runs_did_to_the_row(declare):
+    """Newest first, undone ones as well; another row's and another model's changes are not its."""
+    account, other = AccountFactory(), AccountFactory(status=Status.ACTIVE)
+    there = {"was": {"status": "TRIALING"}, "to": {"status": "TRIAL_EXPIRED"}}
+    back = {"was": there["to"], "to": there["was"]}
+    run = ran(change={"model": "accounts.account", **there})
+    undo = ran(change={"model": "accounts.account", **back}, undoes=run)
+    strange = ran(change={"model": "users.user", **there})
+    for number, (of, ids, at) in enumerate(
+        [
+            (run, [account.pk, other.pk * 10], SLOT),
+            (run, [other.pk], SLOT + MINUTE),
+            (undo, [account.pk], SLOT + HOUR),
+            (strange, [account.pk], SLOT),
+        ]
+    ):
+        Batch.objects.create(run=of, number=number, changed=len(ids), ids=ids, finished=at)
+    story = explain(EXPIRE_TRIALS, account.user.username, SLOT)
+    assert story.changes == (
+        RowChange(run=undo.pk, job="expire_trials", at=SLOT + HOUR, undoes=run.pk, **back),
+        RowChange(run=run.pk, job="expire_trials", at=SLOT, undoes=None, **there),
+    )
+    assert (story.job, story.model, story.pk) == ("expire_trials", "account", account.pk)
+    assert explain(EXPIRE_TRIALS, str(other.pk), SLOT).next_slot is None
+
+
+def test_due_now_and_next_slot_are_of_the_job(declare):
+    """A job that registers nothing has no rows to count, one without a schedule no slot."""
+    declare(JOB, Job(name="tidy"), registered=(EXPIRE_TRIALS,))
+    AccountFactory.create_batch(2, created=SLOT - TRIAL - INSTANT)
+    assert (due_now("expire_trials", SLOT), due_now("expire_trials", SLOT - DAY)) == (2, 0)
+    assert due_now("tidy", SLOT) is None
+    assert (next_slot("expire_trials", SLOT), next_slot("tidy", SLOT)) == (SLOT + DAY, None)

@@ -1,0 +1,107 @@
+"""What must hold for the whole tree."""
+
+import itertools
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from django_runbook.tasks import readme
+from tasks import ns
+from tests.commands import BIN, ROOT, Commands
+
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+TASKS = """\
+from pathlib import Path
+from django_runbook.tasks import kit
+ns = kit(Path(__file__).parent)
+"""
+
+
+def test_imports_follow_the_design():
+    """import-linter's contracts in pyproject.toml hold."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT}/backend"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_pin_with_hashes_and_carry_no_address(name):
+    """Every line is a pin, a hash or a comment; there is no address of any index."""
+    text = (ROOT / name).read_text("utf-8")
+    pin = re.compile(r"[a-z0-9][a-z0-9-]*==[\w.]+( ; .+)? \\")
+    hashed = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    assert [line for line in lines if not (pin.fullmatch(line) or hashed.fullmatch(line))] == []
+    assert "://" not in text
+
+
+def test_locks_hold_what_pyproject_asks_for():
+    """Each dependency stands in its lock, and both locks agree."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = {
+        "requirements.txt": project["project"]["dependencies"],
+        "requirements-dev.txt": project["dependency-groups"]["dev"],
+    }
+    pins = {}
+    for name, wanted in asked.items():
+        text = (ROOT / name).read_text("utf-8")
+        pins[name] = dict(re.findall(r"^([a-z0-9-]+)==([\w.]+)", text, re.MULTILINE))
+        names = {re.match(r"[\w.-]+", text)[0].lower().replace("_", "-") for text in wanted}
+        assert names - set(pins[name]) == {"django-runbook"}
+    run_time, development = pins.values()
+    assert run_time.items() <= development.items()
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "ops/pyproject.toml"])
+def test_every_dependency_says_why_it_is_there(name):
+    """In each pyproject.toml a comment stands behind every dependency, of whatever group."""
+    text = (ROOT / name).read_text("utf-8")
+    project = tomllib.loads(text)
+    asked = [
+        *project["project"]["dependencies"],
+        *itertools.chain(*project["project"].get("optional-dependencies", {}).values()),
+        *itertools.chain(*project.get("dependency-groups", {}).values()),
+    ]
+    said = re.findall(r"^    \"([^\"]+)\",\s+# \w", text, re.MULTILINE)
+    own = [each for each in asked if each.startswith("django-runbook[") and name.startswith("ops")]
+    assert set(asked) - set(own) - set(said) == set()
+
+
+def test_files_are_short():
+    """No module of the kit or the product is longer than about 250 lines."""
+    files = [*ROOT.glob("ops/**/*.py"), *ROOT.glob("backend/**/*.py"), ROOT / "tasks.py"]
+    long = {str(file): len(file.read_text("utf-8").splitlines()) for file in files}
+    assert {name: lines for name, lines in long.items() if lines > 250} == {}
+
+
+def test_readme_has_the_table_of_the_tasks():
+    """The table in README.md is the one that the tasks make: `inv readme` writes it."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert readme.table(ns) in text
+
+
+def test_kit_root_package_is_empty():
+    """The Django side never loads Invoke through the package, nor the other way round."""
+    assert (ROOT / "ops/src/django_runbook/__init__.py").read_text("utf-8") == ""
+
+
+@pytest.mark.slow
+def test_locks_can_be_written_again(tmp_path):
+    """`inv deps.lock` keeps what is locked, adds no address, and says nothing."""
+    (tmp_path / "ops").mkdir()
+    for name in ("pyproject.toml", "ops/pyproject.toml", "ops/README.md", "ops/LICENSE", *LOCKS):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "tasks.py").write_text(TASKS)
+    done = Commands(tmp_path).run(BIN / "inv", "deps.lock", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    for name in LOCKS:
+        assert (tmp_path / name).read_text("utf-8") == (ROOT / name).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""`./inv`: makes .venv once, whatever happens on the way, and becomes its `inv`.
+"""`./inv`: makes .venv once, whatever happens on the way, and runs its `inv`.
 
 Most tests put a `uv` of their own on PATH, which writes down how it was called; the real pip and
 the real index are in the tests marked slow.
@@ -8,6 +8,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -32,20 +33,23 @@ if sys.argv[1] == "venv":
     python = root / ".venv/bin/python"
     python.unlink(missing_ok=True)
     python.symlink_to({python!r})
-    inv = root / ".venv/bin/inv"
-    inv.write_text({inv!r})
-    inv.chmod(0o755)
+    (root / ".venv/pyvenv.cfg").write_text("home = " + os.path.dirname({python!r}))
+    packages = root / ".venv/lib/python{{}}.{{}}/site-packages".format(*sys.version_info)
+    (packages / "django_runbook").mkdir(parents=True, exist_ok=True)
+    (packages / "django_runbook/launch.py").write_text({launch!r})
 time.sleep(float(os.environ.get("SLOW", "0")))
 note("end")
 print(os.environ.get("SAY", ""))
 sys.exit(1 if "SAY" in os.environ and sys.argv[1] == "pip" else 0)
 """
-FAKE_INV = """#!{python}
+FAKE_LAUNCH = """
 import json, os, sys
-print(json.dumps({{"pid": os.getpid(), "argv": sys.argv}}), flush=True)
-if "wait" in sys.argv:
-    sys.stdin.read()
-sys.exit(7 if "seven" in sys.argv else 0)
+
+def main(root):
+    print(json.dumps({"pid": os.getpid(), "argv": sys.argv, "root": root}), flush=True)
+    if "wait" in sys.argv:
+        sys.stdin.read()
+    sys.exit(7 if "seven" in sys.argv else 0)
 """
 
 
@@ -65,8 +69,8 @@ class Checkout:
         real = os.path.realpath(sys.executable)
         (self.tools / "python3").symlink_to(real)
         self.uv = self.tools / "uv"
-        inv = FAKE_INV.format(python=real)
-        self.uv.write_text(FAKE_UV.format(python=real, root=str(self.root), inv=inv))
+        fake = FAKE_UV.format(python=real, root=str(self.root), launch=FAKE_LAUNCH)
+        self.uv.write_text(fake)
         self.uv.chmod(0o755)
 
     def env(self, **extra: str) -> dict[str, str]:
@@ -125,9 +129,10 @@ def test_first_call_makes_the_environment_and_the_second_does_not(checkout):
 def test_arguments_arrive_untouched(checkout):
     """Quotes, spaces, semicolons, newlines: what was typed is what `inv` gets."""
     typed = ["manage", "--", "a b", "'q' \"Q\"", ";$(id)`id`", "new\nline", "", "ü", "*", "--list"]
-    argv = json.loads(checkout.run(*typed).out)["argv"]
-    program = str(checkout.root / ".venv/bin/inv")
-    assert argv == [program, "--search-root", str(checkout.root), *typed]
+    for _each in ("after the set-up", "without one"):
+        called = json.loads(checkout.run(*typed).out)
+        assert called["argv"] == [str(checkout.root / ".venv/bin/inv"), *typed]
+        assert called["root"] == str(checkout.root)
 
 
 def test_exit_code_is_the_tasks_own(checkout):
@@ -150,7 +155,8 @@ def test_works_from_any_folder_and_through_a_symlink(checkout, tmp_path):
     link = tmp_path / "link to inv"
     link.symlink_to(checkout.inv)
     done = checkout.run("x", program=link, cwd=Path("/"))
-    assert json.loads(done.out)["argv"][1:] == ["--search-root", str(checkout.root), "x"]
+    called = json.loads(done.out)
+    assert (called["argv"][1:], called["root"]) == (["x"], str(checkout.root))
 
 
 def test_changed_lock_makes_it_anew(checkout):
@@ -268,10 +274,7 @@ def real_checkout(tmp_path: Path) -> Checkout:
         if keep and "#" not in line:
             lines.append(line)
     checkout.lock.write_text("\n".join(lines) + "\n")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        (checkout.root / name).write_bytes((ROOT / name).read_bytes())
-    (checkout.root / "ops").mkdir()
-    (checkout.root / "ops/src/django_runbook/__init__.py").touch()
+    shutil.copytree(ROOT / "ops", checkout.root / "ops")
     (checkout.root / "tasks.py").write_text(
         "from invoke import task\n\n@task\ndef hello(c):\n    print('hello')\n"
     )

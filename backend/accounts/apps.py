@@ -8,4 +8,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the signals."""
-        from accounts import signals  # noqa: F401
+        from accounts import signals  # noqa: F401  # importing connects them

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, ClassVar, Never
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
@@ -101,7 +101,7 @@ def _read(file: Path) -> dict[str, str]:
             raise ImproperlyConfigured(f"{file}, line {number}: write NAME=value, or begin with #.")
 
     class Reader(Env):  # type: ignore[misc]  # django-environ has no type hints
-        ENVIRON: dict[str, str] = {}  # noqa: RUF012  # instead of os.environ, which children inherit
+        ENVIRON: ClassVar[dict[str, str]] = {}  # instead of os.environ, which children inherit
 
     Reader.read_env(os.fspath(file))
     return Reader.ENVIRON

@@ -1,6 +1,5 @@
 """The body of a project's `manage.py`: Django's command line, with one line for what goes wrong."""
 
-# ruff: noqa: E402
 import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is silent while Django is imported
@@ -30,7 +29,7 @@ def main(settings_module: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings_module)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        settings.INSTALLED_APPS  # noqa: B018  # Django's own commands would go on without settings
+        _ = settings.INSTALLED_APPS  # Django's own commands would go on without settings
         execute_from_command_line(sys.argv)
         sys.stdout.flush()
     except BrokenPipeError:

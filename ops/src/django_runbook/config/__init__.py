@@ -2,7 +2,7 @@
 
 from django_runbook.config.jobs import Job
 from django_runbook.config.keys import ConfigError
-from django_runbook.config.project import Config, find_root, load, of_settings, reference
+from django_runbook.config.project import Config, find_root, load, of_settings
 from django_runbook.config.schedule import Schedule
 
 __all__ = [
@@ -13,5 +13,4 @@ __all__ = [
     "find_root",
     "load",
     "of_settings",
-    "reference",
 ]

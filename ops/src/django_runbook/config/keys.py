@@ -1,12 +1,11 @@
 """A key of a table: its rule, its default and its sentence for the documentation, in one place."""
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 NAME = "django-runbook"
 TABLE = f"tool.{NAME}"
@@ -18,8 +17,7 @@ class ConfigError(Exception):
     """The configuration is wrong. The message names file, key, value and what is allowed."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What a value may be: a check, and the words that say so.
 
     ``private`` values may be secrets by mistake, and are not repeated. ``meant`` is what the kit
@@ -32,22 +30,10 @@ class Rule:
     meant: Callable[[Any], Any] = lambda value: tuple(value) if isinstance(value, list) else value
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """A key's rule, and the sentence that the documentation says of it."""
 
     rule: Rule
-    says: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of the reference: a key of a table with its default as TOML spells it."""
-
-    table: str
-    key: str
-    default: str
-    allowed: str
     says: str
 
 
@@ -63,21 +49,6 @@ def keys(table: type) -> dict[str, Key]:
     }
 
 
-def entries(name: str, table: type) -> list[Entry]:
-    """Return the reference of a table that is declared as a dataclass."""
-    defaults = {each.name: each.default for each in dataclasses.fields(table)}
-    return [
-        Entry(
-            table=name,
-            key=key,
-            default=_as_toml(defaults[key]),
-            allowed=known.rule.allowed,
-            says=known.says,
-        )
-        for key, known in keys(table).items()
-    ]
-
-
 def read(file: Path, name: str, value: Any, table: type) -> dict[str, Any]:
     """Return what a table says, as the kit keeps it.
 
@@ -91,6 +62,8 @@ def read(file: Path, name: str, value: Any, table: type) -> dict[str, Any]:
 def require(file: Path, name: str, key: str, value: Any, known: Mapping[str, Key]) -> Any:
     """Return the value of a key as the kit keeps it. Raises ``ConfigError`` where it cannot be."""
     if key not in known:
+        import difflib  # here, so that listing the tasks does not pay for it
+
         near = ", ".join(difflib.get_close_matches(key, known))
         allowed = f"nearest: {near}" if near else f"allowed: {', '.join(known)}"
         raise ConfigError(f"{file}: {name}.{spelt(key)} is not a known key; {allowed}.")
@@ -121,16 +94,3 @@ def complaint(key: str, value: Any, rule: Rule) -> str:
 def spelt(key: str) -> str:
     """Return a key as TOML spells it, on one line."""
     return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else repr(key)
-
-
-def _as_toml(value: Any) -> str:
-    """Return a default as a person would write it; nothing for a key that may be left out."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_as_toml, value))}]"
-    return f"{value}"

@@ -16,10 +16,8 @@ from django_runbook.config.keys import (
     NAME,
     TABLE,
     ConfigError,
-    Entry,
     Rule,
     complaint,
-    entries,
     key,
     keys,
     require,
@@ -31,14 +29,6 @@ from django_runbook.config.schedule import Schedule, read_schedule
 MANAGE = "backend/manage.py"
 TABLES = ("environments", "jobs", "schedule")
 VARIABLE = rules.variable('an environment variable, as in production = "PRODUCTION_DATABASE_URL"')
-ENVIRONMENTS = Entry(
-    table=f"{TABLE}.environments",
-    key="NAME",
-    default="",
-    allowed=VARIABLE.allowed,
-    says="The variable with the address of the database of an environment that the code is "
-    "deployed to.",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,16 +118,6 @@ def of_settings() -> Config | None:
     module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
     root = find_root(Path(module.__file__).parent if module and module.__file__ else Path.cwd())
     return load(root) if root else None
-
-
-def reference() -> list[Entry]:
-    """Return every key that there is, with its default, what is allowed, and what it means."""
-    return [
-        *entries(TABLE, Keys),
-        ENVIRONMENTS,
-        *entries(f"{TABLE}.jobs.NAME", Job),
-        *entries(f"{TABLE}.schedule", Schedule),
-    ]
 
 
 def _tool(file: Path) -> dict[str, Any]:

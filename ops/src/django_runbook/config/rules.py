@@ -8,7 +8,7 @@ from django_runbook.config.keys import Rule
 
 CRON_FIELDS = 5
 #: Files beside the system's time zones: this machine's own, and copies that count leap seconds.
-NOT_IANA = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*")
+NOT_IANA = r"localtime|posixrules|Factory|(posix|right)/.*"
 
 
 def number(allowed: str, low: float, high: float = sys.float_info.max, **more: bool) -> Rule:
@@ -74,12 +74,14 @@ def _is_cron(value: Any) -> bool:
 
 def _is_zone(value: Any) -> bool:
     """Tell whether IANA has this time zone."""
-    import zoneinfo  # here, so that listing the tasks does not pay for it
-
-    if not isinstance(value, str) or NOT_IANA.fullmatch(value):
+    if value == "UTC":  # there without tzdata
+        return True
+    if not isinstance(value, str) or re.fullmatch(NOT_IANA, value):
         return False
+    import zoneinfo  # here, because most tasks need no other zone
+
     try:
-        return value == "UTC" or bool(zoneinfo.ZoneInfo(value))  # UTC is there without tzdata
+        return bool(zoneinfo.ZoneInfo(value))
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
         return False
 

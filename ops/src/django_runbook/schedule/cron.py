@@ -17,7 +17,7 @@ from cronsim import CronSim
 from django_runbook.config import ConfigError, Job
 from django_runbook.schedule import slots
 
-EPOCH = datetime.datetime(2025, 1, 1)  # noqa: DTZ001  # cronsim wants some time; none is read
+EPOCH = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)  # cronsim wants some time; none is read
 MINUTES, HOURS = frozenset(range(60)), frozenset(range(24))
 DAYS, MONTHS = frozenset(range(1, 32)), frozenset(range(1, 13))
 WEEKDAYS = frozenset(range(7))

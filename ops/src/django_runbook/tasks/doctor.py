@@ -14,8 +14,8 @@ from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.processes import process
 
 GROUP = "Quality"
-CRON = re.compile(r"^\s*- cron:\s*[\"']?([^\"'#\n]+?)[\"']?\s*(?:#.*)?$", re.MULTILINE)
-PIN = re.compile(r"^([a-z0-9-]+)==([\w.]+) \\$", re.MULTILINE)  # lines with a marker are left out
+CRON = r"(?m)^\s*- cron:\s*[\"']?([^\"'#\n]+?)[\"']?\s*(?:#.*)?$"
+PIN = r"(?m)^([a-z0-9-]+)==([\w.]+) \\$"  # lines with a marker are left out
 
 
 @task(help={"json": "Print one JSON list."})
@@ -41,7 +41,7 @@ def _lock(root: Path) -> Line:
     lock = root / "requirements-dev.txt"
     if not lock.exists():
         return Line("lock", ok=True, detail=f"this repository has no {lock.name}")
-    pins = PIN.findall(lock.read_text("utf-8"))
+    pins = re.findall(PIN, lock.read_text("utf-8"))
     other = [f"{name} {_version(name)}" for name, version in pins if _version(name) != version]
     if other:
         detail = f"{len(other)} package(s) differ from {lock.name}: {', '.join(other[:3])}"
@@ -82,5 +82,5 @@ def _graph() -> Line:
 def _schedule(root: Path) -> Line:
     """Say which workflows of GitHub Actions run by the clock, and when."""
     files = sorted((root / ".github/workflows").glob("*.y*ml"))
-    found = [f"{file.name} {cron}" for file in files for cron in CRON.findall(file.read_text())]
+    found = [f"{file.name} {cron}" for file in files for cron in re.findall(CRON, file.read_text())]
     return Line("schedule", ok=True, detail=", ".join(found) or "no workflow runs by the clock")

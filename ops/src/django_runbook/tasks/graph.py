@@ -1,10 +1,8 @@
 """`inv graph`: a picture of the models, to be kept in the repository and checked in CI."""
 
 import contextlib
-import hashlib
 import os
 import struct
-import tempfile
 import zlib
 from pathlib import Path
 
@@ -84,6 +82,8 @@ def picture(c: Context, source: str, suffix: str) -> bytes:
     """Return the content of a file that shows ``source``. Raises ``Exit`` without a Graphviz."""
     if suffix not in RENDERED:
         return source.encode()
+    import tempfile  # here, so that listing the tasks does not pay for it
+
     with tempfile.TemporaryDirectory() as folder:
         text, drawn = Path(folder, "models.dot"), Path(folder, "models.out")
         text.write_text(source, "utf-8")
@@ -129,6 +129,8 @@ def _stamp(drawn: bytes, source: bytes) -> bytes:
 
 
 def _digest(content: bytes) -> bytes:
+    import hashlib  # as tempfile
+
     return hashlib.sha256(content).hexdigest().encode()
 
 

@@ -11,7 +11,7 @@ from django_runbook.tasks.processes import process
 
 GROUP = "Quality"
 BEGIN, END = "<!-- tasks: made by inv readme -->", "<!-- end of tasks -->"
-BLOCK = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+BLOCK = f"(?s){re.escape(BEGIN)}.*{re.escape(END)}"
 
 
 @task(help={"check": "Write nothing; fail where the table is not that of the tasks."})
@@ -19,9 +19,9 @@ def readme(c: Context, check: bool = False) -> None:
     """Write the table of tasks into README.md."""
     file = Path(c.config.runbook.root) / "README.md"
     old = file.read_text("utf-8")
-    if not BLOCK.search(old):
+    if not re.search(BLOCK, old):
         raise Exit(f"{file} has no lines '{BEGIN}' and '{END}' to write between.", code=1)
-    new = BLOCK.sub(lambda _match: f"{BEGIN}\n{table(program.collection)}\n{END}", old)
+    new = re.sub(BLOCK, lambda _match: f"{BEGIN}\n{table(program.collection)}\n{END}", old)
     if new == old:
         return
     if check:

@@ -2,20 +2,15 @@
 
 import datetime
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 
 from accounts.jobs import EXPIRE_TRIALS
-from accounts.models import Account, Status
-from django_runbook.config import Config, Job
-from django_runbook.jobs import registry
-from django_runbook.jobs.ledger.history import RunState, details, history
-from django_runbook.jobs.models import Batch, Run
-from django_runbook.jobs.watch.explanations import RowChange, explain
+from accounts.models import Account
+from django_runbook.config import Job
+from django_runbook.jobs.models import Run
 from django_runbook.jobs.watch.status import (
     Health,
     Missed,
@@ -26,48 +21,23 @@ from django_runbook.jobs.watch.status import (
     next_slot,
 )
 from tests.factories import AccountFactory
+from tests.ops.jobs.past_runs import (
+    DAY,
+    HOUR,
+    INSTANT,
+    JOB,
+    MINUTE,
+    SLOT,
+    TRIAL,
+    declare_fixture,
+    ran,
+    since,
+)
+
+__all__ = ["declare_fixture"]
 
 pytestmark = pytest.mark.django_db
-
-SLOT = datetime.datetime(2026, 3, 2, 4, 17, tzinfo=datetime.UTC)  # a Monday
-DAY, HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
-MINUTE, INSTANT = datetime.timedelta(minutes=1), datetime.timedelta(microseconds=1)
 GRACE = 6 * HOUR
-TRIAL = datetime.timedelta(days=61)
-JOB = Job(name="expire_trials", cron="17 4 * * *", grace_hours=6)
-
-
-@pytest.fixture
-def declare(monkeypatch):
-    """Return what declares jobs, and registers transitions, in place of this repository's own."""
-
-    def declared(*found: Job, registered: tuple = ()) -> None:
-        known = {one.name: one for one in found}
-        config = Config(root=Path(), manage=Path(), protected=frozenset(), jobs=known)
-        monkeypatch.setattr(registry, "of_settings", lambda: config)
-        transitions = {moved.job: moved for moved in registered}
-        monkeypatch.setattr(registry, "_registered", transitions)
-
-    declared(JOB)
-    return declared
-
-
-@pytest.fixture(autouse=True)
-def _old_ledger():
-    """Let the ledger be old enough for every slot of these tests."""
-    since(SLOT - 100 * DAY)
-
-
-def since(at: datetime.datetime) -> None:
-    """Let the ledger be made at a time."""
-    MigrationRecorder.Migration.objects.filter(app="runbook_jobs").update(applied=at)
-
-
-def ran(status: str = "SUCCEEDED", started: datetime.datetime = SLOT, **values) -> Run:
-    """Return a run of the ledger that took a minute."""
-    ended = {"finished": started + MINUTE} if status != "RUNNING" else {}
-    defaults = {"job": "expire_trials", "user": "me", "host": "laptop", **ended}
-    return Run.objects.create(status=status, started=started, **{**defaults, **values})
 
 
 def health(now: datetime.datetime) -> Health:
@@ -253,108 +223,6 @@ def test_jobs_are_those_of_the_file_the_apps_and_the_ledger(declare):
         ("old", False, None, "FAILED"),
     ]
     assert found[0].last.run == last.pk
-
-
-def test_history_shows_runs_as_they_stand(declare):
-    """Newest first: one whose heart has stopped is lost before anybody has marked it."""
-    first = ran(due=5, changed=5, batches=1)
-    ran("STOPPED", SLOT + HOUR, undoes=first, changed=2)
-    undo = ran("SUCCEEDED", SLOT + 2 * HOUR, undoes=first, changed=3)
-    ran("REFUSED", SLOT + 3 * HOUR, undoes=first)
-    lost = ran("RUNNING", SLOT + DAY, heartbeat=SLOT + DAY + MINUTE, continues=first)
-    ran(job="another")
-    shown = history("expire_trials")
-    assert [(run.run, run.status, run.seconds) for run in shown] == [
-        (lost.pk, "LOST", 60.0),
-        (undo.pk + 1, "REFUSED", 60.0),
-        (undo.pk, "SUCCEEDED", 60.0),
-        (undo.pk - 1, "STOPPED", 60.0),
-        (first.pk, "SUCCEEDED", 60.0),
-    ]
-    assert shown[-1] == RunState(
-        run=first.pk,
-        job="expire_trials",
-        slot=None,
-        status="SUCCEEDED",
-        started=SLOT,
-        finished=SLOT + MINUTE,
-        seconds=60.0,
-        due=5,
-        changed=5,
-        batches=1,
-        who="me@laptop",
-        reason="",
-        allow=None,
-        allow_reason="",
-        continues=None,
-        undoes=None,
-        undone_by=(undo.pk - 1, undo.pk),
-        undone=True,
-    )
-    assert [run.job for run in history(count=2)] == ["another", "expire_trials"]
-    Run.objects.filter(pk=undo.pk).delete()
-    assert (history()[-1].undone_by, history()[-1].undone) == ((undo.pk - 1,), False)
-
-
-def test_history_costs_two_queries_however_long_it_is(declare, django_assert_num_queries):
-    """The runs with their hearts, and what undid them."""
-    for _ in range(5):
-        ran(started=SLOT)
-    with django_assert_num_queries(2):
-        assert len(history()) == 5
-
-
-def test_run_is_settled_by_the_next_success_of_its_kind(declare):
-    """Of a run by a run of the job, of an undo by an undo of the same run."""
-    first = ran("FAILED", SLOT)
-    undo = ran("STOPPED", SLOT, undoes=first)
-    assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (None, None)
-    again = ran("SUCCEEDED", SLOT, undoes=first)
-    assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (None, again.pk)
-    success = ran("SUCCEEDED", SLOT)
-    assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (success.pk, again.pk)
-
-
-@pytest.mark.parametrize(
-    ("created", "now", "slot"),
-    [
-        (SLOT - TRIAL, SLOT - DAY, SLOT),  # due from the slot on
-        (SLOT - TRIAL + INSTANT, SLOT - DAY, SLOT + DAY),
-        (SLOT - TRIAL - DAY / 2, SLOT - DAY, SLOT),
-        (SLOT - TRIAL * 2, SLOT + HOUR, SLOT + DAY),  # long due: the next slot from now
-        (SLOT - TRIAL * 2, SLOT, SLOT),
-    ],
-)
-def test_row_will_change_at_the_first_slot_from_then_on(declare, created, now, slot):
-    """The first slot at or after it is due, and not before now."""
-    account = AccountFactory(created=created)
-    assert explain(EXPIRE_TRIALS, str(account.pk), now).next_slot == slot
-
-
-def test_story_tells_what_runs_did_to_the_row(declare):
-    """Newest first, undone ones as well; another row's and another model's changes are not its."""
-    account, other = AccountFactory(), AccountFactory(status=Status.ACTIVE)
-    there = {"was": {"status": "TRIALING"}, "to": {"status": "TRIAL_EXPIRED"}}
-    back = {"was": there["to"], "to": there["was"]}
-    run = ran(change={"model": "accounts.account", **there})
-    undo = ran(change={"model": "accounts.account", **back}, undoes=run)
-    strange = ran(change={"model": "users.user", **there})
-    for number, (of, ids, at) in enumerate(
-        [
-            (run, [account.pk, other.pk * 10], SLOT),
-            (run, [other.pk], SLOT + MINUTE),
-            (undo, [account.pk], SLOT + HOUR),
-            (strange, [account.pk], SLOT),
-        ]
-    ):
-        Batch.objects.create(run=of, number=number, changed=len(ids), ids=ids, finished=at)
-    story = explain(EXPIRE_TRIALS, account.user.username, SLOT)
-    assert story.changes == (
-        RowChange(run=undo.pk, job="expire_trials", at=SLOT + HOUR, undoes=run.pk, **back),
-        RowChange(run=run.pk, job="expire_trials", at=SLOT, undoes=None, **there),
-    )
-    assert (story.job, story.model, story.pk) == ("expire_trials", "account", account.pk)
-    assert explain(EXPIRE_TRIALS, str(other.pk), SLOT).next_slot is None
 
 
 def test_due_now_and_next_slot_are_of_the_job(declare):

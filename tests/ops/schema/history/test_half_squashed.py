@@ -15,7 +15,7 @@ from django_runbook.schema.history import problems
 from django_runbook.schema.history.half_squashed import made_tables
 from django_runbook.schema.history.problems import findings
 from tests.ops.schema.conftest import MakeApp
-from tests.ops.schema.squash.finish.test_finish import MORE, SQUASH, THING
+from tests.ops.schema.squash.finish.finishing import MORE, SQUASH, THING
 
 TABLE = "CREATE TABLE one_thing (id bigint PRIMARY KEY)"
 

@@ -75,7 +75,7 @@ def transition(
             after = None
             while not work.stop.reason:
 
-                def picked(size: int, after: Any = after, skip: bool = skip_locked) -> Any:  # noqa: FBT001  # bound here
+                def picked(size: int, *, after: Any = after, skip: bool = skip_locked) -> Any:
                     return changes.pick(
                         queryset, order=order, after=after, size=size, skip_locked=skip
                     )

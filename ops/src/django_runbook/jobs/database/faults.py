@@ -27,6 +27,8 @@ FIRST_WAIT = 0.05  # seconds
 LONGEST_WAIT = 5.0
 PATIENCE = 120.0  # seconds of waiting for one batch, enough for a server to start again
 
+#: The system's own: no two processes wait for the same time.
+CHANCE = random.SystemRandom()
 T = TypeVar("T")
 
 
@@ -89,7 +91,7 @@ class Patience:
         """Return the seconds to wait; None where it has taken too long already."""
         if time.monotonic() >= self._end:
             return None
-        wait = random.uniform(0.5, 1) * self._longest  # noqa: S311  # spreads, hides nothing
+        wait = CHANCE.uniform(0.5, 1) * self._longest
         self._longest = min(self._longest * 2, LONGEST_WAIT)
         return wait
 

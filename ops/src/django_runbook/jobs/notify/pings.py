@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, InvalidURL
 from importlib import import_module
 from threading import Thread
@@ -114,7 +115,7 @@ def _carried_out(errands: Mapping[str, Callable[[], str | None]]) -> dict[str, s
     def carry_out(name: str) -> None:
         try:
             reasons[name] = errands[name]()
-        except BaseException as error:  # noqa: BLE001 # a heartbeat never fails a run
+        except BaseException as error:  # noqa: BLE001  # a heartbeat never fails a run
             reasons[name] = _why(error)
 
     end = time.monotonic() + DEADLINE
@@ -140,9 +141,7 @@ def _ping(url: str, ending: str, run: uuid.UUID, note: str) -> str | None:
         if parts.scheme not in SCHEMES or not parts.hostname:
             return "its address is not one of http or https"
         body = note.encode(errors="replace")[-NOTE_BYTES:].decode(errors="ignore").encode()
-        request = urllib.request.Request(  # noqa: S310 # the scheme is checked
-            address(url, ending, run), data=body, headers=HEADERS, method="POST"
-        )
+        request = _post(address(url, ending, run), body)
         if parts.username is not None:
             user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             basic = b64encode(user.encode()).decode()
@@ -172,11 +171,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in SCHEMES:
             return None
-        if code == 303:  # noqa: PLR2004 # See Other: the one that asks for a GET
+        if code == HTTPStatus.SEE_OTHER:  # the one that asks for a GET
             return super().redirect_request(req, fp, code, msg, headers, newurl)
-        return urllib.request.Request(  # noqa: S310 # the scheme is checked
-            newurl, data=req.data, headers=HEADERS, method="POST"
-        )
+        return _post(newurl, req.data)
+
+
+def _post(url: str, body: Any) -> urllib.request.Request:
+    """Return a request; the address is one of ``SCHEMES``, as both callers have seen."""
+    return urllib.request.Request(url, data=body, headers=HEADERS, method="POST")  # noqa: S310  # http or https
 
 
 def _check_in(sdk: ModuleType, monitor: Monitor, status: str, seconds: float | None) -> str | None:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
@@ -92,7 +92,7 @@ class _Child:
         """Start it, watch it to its end, and take down how it came out."""
         env = {**os.environ, INSIDE: str(self._recording.run.pk), "PYTHONUNBUFFERED": "1"}
         with _caught(self._signals):
-            process = subprocess.Popen(  # noqa: S603  # a list, no shell
+            process = subprocess.Popen(
                 list(self._argv),
                 env=env,
                 stdout=subprocess.PIPE,
@@ -160,12 +160,12 @@ class _Child:
 
     def _pump(self, source: IO[bytes] | None, to: int) -> threading.Thread:
         """Hand on what comes, and keep the end of it."""
-        assert source is not None  # noqa: S101  # a pipe, as asked for
+        pipe = cast("IO[bytes]", source)  # as it was asked for
 
         def pump() -> None:
             reading = True
-            with source:
-                while chunk := os.read(source.fileno(), 65_536):
+            with pipe:
+                while chunk := os.read(pipe.fileno(), 65_536):
                     self._tail += chunk
                     del self._tail[:-TAIL]
                     if reading:

@@ -1,7 +1,6 @@
 """Django's executor, with limits, repetition, and a true word about where it ended."""
 
 import itertools
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -18,7 +17,7 @@ from django_runbook.schema.apply import standing, timeouts
 from django_runbook.schema.apply.blockers import watched
 from django_runbook.schema.apply.editor import backend, edited
 from django_runbook.schema.apply.errors import EndedError, LostLockError
-from django_runbook.schema.apply.locks import Lock
+from django_runbook.schema.apply.locks import CHANCE, Lock
 from django_runbook.schema.apply.pooler import in_transactions, pooled
 from django_runbook.schema.apply.progress import Progress, observed
 from django_runbook.schema.apply.steps import Limits, LockWait, Reason, Step
@@ -65,7 +64,7 @@ class Executor(MigrationExecutor):
         self._session = session
         self._faked = False
 
-    def migration_plan(self, targets: Any, clean_start: bool = False) -> Any:  # noqa: FBT001, FBT002  # Django's signature
+    def migration_plan(self, targets: Any, clean_start: bool = False) -> Any:
         """Make Django's plan, and tell it once."""
         plan = super().migration_plan(targets, clean_start=clean_start)
         if not clean_start and self._session.plan is None:
@@ -77,8 +76,8 @@ class Executor(MigrationExecutor):
         self,
         state: ProjectState,
         migration: Migration,
-        fake: bool = False,  # noqa: FBT001, FBT002  # Django's signature
-        fake_initial: bool = False,  # noqa: FBT001, FBT002  # as above
+        fake: bool = False,
+        fake_initial: bool = False,
     ) -> ProjectState:
         """Apply a migration, again where it got no lock. Raises ``EndedError``."""
         apply = super().apply_migration
@@ -94,7 +93,7 @@ class Executor(MigrationExecutor):
         self,
         state: ProjectState,
         migration: Migration,
-        fake: bool = False,  # noqa: FBT001, FBT002  # Django's signature
+        fake: bool = False,
     ) -> ProjectState:
         """Undo a migration, again where it got no lock. Raises ``EndedError``."""
         unapply = super().unapply_migration
@@ -203,7 +202,7 @@ class Executor(MigrationExecutor):
 
     def _pause(self, number: int, progress: Progress) -> None:
         longest = min(LONGEST_PAUSE, PAUSE * 2 ** (number - 1))
-        seconds = longest * random.uniform(0.5, 1)  # noqa: S311  # no secret: it keeps two apart
+        seconds = longest * CHANCE.uniform(0.5, 1)  # it keeps two apart
         self._session.again(number + 1, self._session.limits.retries + 1, seconds)
         try:
             time.sleep(seconds)
@@ -211,7 +210,7 @@ class Executor(MigrationExecutor):
         except KeyboardInterrupt as error:
             raise self._ended(error, progress, [], number) from error
 
-    def _report(self, action: str, migration: Any = None, fake: bool = False) -> None:  # noqa: FBT001, FBT002  # Django's signature
+    def _report(self, action: str, migration: Any = None, fake: bool = False) -> None:
         if action.endswith("_success") and migration is not None:
             self._faked = fake
         if self._told:

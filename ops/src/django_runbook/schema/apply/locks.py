@@ -42,6 +42,8 @@ from django_runbook.schema.apply.errors import LockedError
 
 #: Seconds between two looks at a lock that another has.
 LOOK = (0.2, 0.6)
+#: The system's own: no two processes wait for the same time.
+CHANCE = random.SystemRandom()
 
 
 class Lock(Protocol):
@@ -110,7 +112,7 @@ def _take(lock: Lock, wait: float, say: Callable[[str], None]) -> None:
         if not said:
             say(holder)
             said = True
-        time.sleep(min(left, random.uniform(*LOOK)))  # noqa: S311  # no secret
+        time.sleep(min(left, CHANCE.uniform(*LOOK)))
 
 
 def _lock(connection: BaseDatabaseWrapper) -> Lock:

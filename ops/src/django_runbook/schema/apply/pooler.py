@@ -49,7 +49,7 @@ def in_transactions(
 
     limited = False
 
-    def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001  # Django's signature
+    def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         nonlocal limited
         words = str(sql).lstrip(" (\n").upper()
         idle = connection.connection.info.transaction_status == IDLE

@@ -64,7 +64,7 @@ class Progress:
         execute: Callable[..., Any],
         sql: str,
         params: Any,
-        many: bool,  # noqa: FBT001  # Django's signature
+        many: bool,
         context: Any,
     ) -> Any:
         """Wrap a statement's execution, and note that it wrote."""

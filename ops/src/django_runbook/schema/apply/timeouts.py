@@ -146,7 +146,7 @@ def _set(cursor: Any, values: Mapping[str, str], *, local: bool) -> None:
 def _without_for_concurrently(
     connection: BaseDatabaseWrapper, before: Mapping[str, str]
 ) -> Callable[..., Any]:
-    def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001  # Django's signature
+    def run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if connection.in_atomic_block or " CONCURRENTLY " not in str(sql).upper():
             return execute(sql, params, many, context)
         limited = [name for name in before if name != CLIENT_CHECK]

@@ -87,7 +87,7 @@ def read(labels: Sequence[str], root: Path) -> Graph:
         raise NoModelsError(f"No app below {root} has models. Name one: --app=auth")
     for label in chosen:
         _require_models(label)
-    data = generate_graph_data(chosen, sort_fields=False, inheritance=False)  # type: ignore[no-untyped-call]
+    data = generate_graph_data(chosen, sort_fields=False, inheritance=False)
     drawn = [model for app in data["graphs"] for model in app["models"]]
     drawn = [model for model in drawn if not _meta(model["model"]).abstract]
     drawn.sort(key=lambda model: (_meta(model["model"]).app_label, model["name"]))

@@ -1,7 +1,5 @@
 """The queries of the catalog; each yields rows of a name and a definition."""
 
-# ruff: noqa: S608  # what is put together is this module's own
-
 #: Schemas that are read: no system's, no session's own.
 SCHEMAS = r"""
 SELECT nspname FROM pg_namespace

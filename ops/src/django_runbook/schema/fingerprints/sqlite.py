@@ -24,7 +24,7 @@ SHADOWS = "SELECT name FROM pragma_table_list WHERE type = 'shadow' AND schema =
 TABLE_LIST = (3, 37)
 
 
-def read(connection: BaseDatabaseWrapper, schemas: Iterable[str] | None = None) -> Entries:  # noqa: ARG001  # SQLite has none
+def read(connection: BaseDatabaseWrapper, schemas: Iterable[str] | None = None) -> Entries:
     """Return all that stands in the database itself; what is attached to it does not."""
     found: Found = defaultdict(list)
     ignored = {MigrationRecorder.Migration._meta.db_table}

@@ -13,6 +13,7 @@ from django.db.migrations.exceptions import (
     CircularDependencyError,
     NodeNotFoundError,
 )
+from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 
@@ -59,6 +60,14 @@ def require_linear(loader: MigrationLoader, apps: Iterable[str] = ()) -> None:
                 f"{app} has conflicting leaves: {', '.join(sorted(names))}. "
                 f"Run 'inv db.make {app} --merge'."
             )
+
+
+def migration_at(graph: MigrationGraph, key: Key) -> Migration:
+    """Return a migration of a graph. Raises ``MigrationsError`` where only others name it."""
+    migration = graph.nodes[key]
+    if migration is None:  # Django's own word for a node that stands for a missing one
+        raise MigrationsError(f"{'.'.join(key)} does not exist.")
+    return migration
 
 
 def file_of(migration: Migration) -> Path:

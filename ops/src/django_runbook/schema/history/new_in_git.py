@@ -1,19 +1,16 @@
 """The migrations that are new in git."""
 
 import ast
-import os
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from django.db.migrations.loader import MigrationLoader
 
 from django_runbook.schema.errors import MigrationsError
+from django_runbook.schema.history.git import git
 from django_runbook.schema.history.graph import Key, file_of, is_installed, loaded
 
-#: What git sets for a hook would keep a submodule from being found.
-HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 SUBMODULE = "160000"
 
 
@@ -49,7 +46,7 @@ def _root() -> Path:
     """Return the repository of the current folder."""
     if shutil.which("git") is None:
         raise MigrationsError("git is not installed, and --since asks it: sudo apt install git.")
-    done = _git(Path.cwd(), "rev-parse", "--show-toplevel")
+    done = git(Path.cwd(), "rev-parse", "--show-toplevel")
     if done.returncode:
         said = done.stderr.strip().partition("\n")[0].removeprefix("fatal: ")
         raise MigrationsError(f"--since asks git, which says in {Path.cwd()}: {said}.")
@@ -59,13 +56,13 @@ def _root() -> Path:
 def _merge_base(root: Path, ref: str) -> str:
     if not ref or ref.startswith("-"):
         raise MigrationsError(f"--since takes a branch, a tag or a commit, not '{ref}'.")
-    shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+    shallow = git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
     deepen = "Run 'git fetch --deepen=1000', or 'git fetch --unshallow' for all of it."
-    done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    done = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if done.returncode:
         hint = f"This clone is shallow. {deepen}" if shallow else "Run 'git fetch --all --tags'."
         raise MigrationsError(f"--since: git knows no commit '{ref}' here. {hint}")
-    found = _git(root, "merge-base", done.stdout.strip(), "HEAD")
+    found = git(root, "merge-base", done.stdout.strip(), "HEAD")
     if found.returncode:
         hint = f"this clone is shallow. {deepen}" if shallow else "their histories are unrelated."
         raise MigrationsError(f"--since: '{ref}' and HEAD have no commit in common: {hint}")
@@ -80,7 +77,7 @@ def _repositories(root: Path, base: str, own: Iterable[Path]) -> list[tuple[Path
     found = [(root, base)]
     for top in sorted({_top(file, root) for file in own} - {root}):
         path = top.relative_to(root).as_posix()
-        entry = _git(root, "ls-tree", "-z", base, "--", path).stdout.split()
+        entry = git(root, "ls-tree", "-z", base, "--", path).stdout.split()
         found.append((top, entry[2] if entry and entry[0] == SUBMODULE else ""))
     return found
 
@@ -92,7 +89,7 @@ def _top(file: Path, root: Path) -> Path:
 
 
 def _new_in(repository: Path, commit: str, files: dict[str, Key]) -> set[Key]:
-    listed = _git(repository, "ls-tree", "-r", "-z", "--name-only", commit) if commit else None
+    listed = git(repository, "ls-tree", "-r", "-z", "--name-only", commit) if commit else None
     if listed and listed.returncode:
         raise MigrationsError(
             f"--since: the submodule {repository.name} lacks its commit {commit[:12]}. "
@@ -100,7 +97,7 @@ def _new_in(repository: Path, commit: str, files: dict[str, Key]) -> set[Key]:
         )
     before = set(listed.stdout.split("\0")) if listed else set()
     candidates = [path for path in files if path not in before]
-    ignored = _git(
+    ignored = git(
         repository, "check-ignore", "-z", "--stdin", text="".join(f"{it}\0" for it in candidates)
     ).stdout.split("\0")
     gone = {path for path in before if path.endswith(".py") and not (repository / path).exists()}
@@ -116,7 +113,7 @@ def _moved(repository: Path, commit: str, gone: Iterable[str]) -> set[Key]:
         app = path.parent.parent
         if path.parent.name == "migrations":
             if app not in labels:
-                text = _git(repository, "show", f"{commit}:{app}/apps.py").stdout
+                text = git(repository, "show", f"{commit}:{app}/apps.py").stdout
                 labels[app] = _label(text) or app.name
             keys.add((labels[app], path.stem))
     return keys
@@ -149,19 +146,3 @@ def _in_order(loader: MigrationLoader, new: set[Key]) -> tuple[Key, ...]:
         ordered += [(key[0], key[1]) for key in replaced if tuple(key) in new]
         ordered.append(node)
     return tuple(dict.fromkeys([*(key for key in ordered if key in new), *sorted(new)]))
-
-
-def _git(
-    folder: Path, *arguments: str, text: str | None = None
-) -> "subprocess.CompletedProcess[str]":
-    argv = ["git", "-C", str(folder), *arguments]
-    env = {name: value for name, value in os.environ.items() if name not in HOOKS}
-    return subprocess.run(  # noqa: S603  # a list, and no word of it is an option by accident
-        argv,
-        env={**env, "LC_ALL": "C"},
-        input=text,
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        check=False,
-    )

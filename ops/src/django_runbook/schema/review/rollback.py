@@ -15,7 +15,7 @@ from django_runbook.schema.errors import NoServerError
 from django_runbook.schema.fingerprints.differences import Differences, compare
 from django_runbook.schema.fingerprints.reading import fingerprint
 from django_runbook.schema.history.failures import told
-from django_runbook.schema.history.graph import Key, file_of, is_installed, loaded
+from django_runbook.schema.history.graph import Key, file_of, is_installed, loaded, migration_at
 from django_runbook.schema.history.pending import Pending, chosen, pending
 from django_runbook.schema.scratch.databases import Workshop, in_place, workshop
 from django_runbook.schema.scratch.stages import Stage, Stages, apply, unapply
@@ -46,8 +46,8 @@ class Tried:
     outcome: Outcome
     seconds: float
     reasons: tuple[str, ...] = ()
-    back: Differences = Differences()  # noqa: RUF009  # frozen
-    again: Differences = Differences()  # noqa: RUF009  # frozen
+    back: Differences = Differences()
+    again: Differences = Differences()
 
     @property
     def fails(self) -> bool:
@@ -88,16 +88,11 @@ def selected(alias: str, app: str = "", since: str = "") -> Pending:
         plan = [key for leaf in graph.leaf_nodes(app) for key in graph.forwards_plan(leaf)]
         return chosen([key for key in dict.fromkeys(plan) if key[0] == app], app)
     found = pending(alias)
-    own = tuple(key for key in found.keys if not is_installed(file_of(_node(found, key))))
+    files = {key: file_of(migration_at(found.graph, key)) for key in found.keys}
+    own = tuple(key for key, file in files.items() if not is_installed(file))
     left = len(found.keys) - len(own)
     note = (f"{left} of installed packages are left out; name an app to try its own.",)
     return Pending(keys=own, graph=found.graph, notes=(*found.notes, *(note if left else ())))
-
-
-def _node(found: Pending, key: Key) -> Migration:
-    migration = found.graph.nodes[key]
-    assert migration is not None  # noqa: S101  # for the type checker
-    return migration
 
 
 def rollback_check(

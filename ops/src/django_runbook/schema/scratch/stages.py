@@ -13,8 +13,7 @@ from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.migration import Migration
 from django.db.migrations.state import ProjectState
 
-from django_runbook.schema.errors import MigrationsError
-from django_runbook.schema.history.graph import Key
+from django_runbook.schema.history.graph import Key, migration_at
 from django_runbook.schema.scratch.databases import Workshop, in_place
 
 
@@ -64,7 +63,7 @@ class Stages:
         connection = self._advance([node for node in self._graph.forwards_plan(key) if node != key])
         with in_place(connection, self._alias):
             yield Stage(
-                migration=self._migration(key),
+                migration=migration_at(self._graph, key),
                 state=self._state.clone(),
                 connection=connection,
                 workshop=self._workshop,
@@ -79,15 +78,10 @@ class Stages:
         with in_place(self._connection, self._alias):
             for key in parents:
                 if key not in self._applied:
-                    self._state = apply(self._migration(key), self._state, self._connection)
+                    migration = migration_at(self._graph, key)
+                    self._state = apply(migration, self._state, self._connection)
                     self._applied.append(key)
         return self._connection
-
-    def _migration(self, key: Key) -> Migration:
-        migration = self._graph.nodes[key]
-        if migration is None:  # Django's own word for a node that stands for a missing one
-            raise MigrationsError(f"{'.'.join(key)} does not exist.")
-        return migration
 
 
 def apply(
@@ -95,7 +89,7 @@ def apply(
 ) -> ProjectState:
     """Apply a migration as Django does, and return the state after it. ``state`` is spent."""
     if "apps" not in state.__dict__:
-        state.apps  # noqa: B018  # rendered once, then kept up to date, as Django's executor does
+        _ = state.apps  # rendered once, then kept up to date, as Django's executor does
     with connection.schema_editor(atomic=migration.atomic) as editor:
         return migration.apply(state, editor)
 

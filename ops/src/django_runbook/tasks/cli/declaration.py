@@ -1,7 +1,7 @@
 """How the kit declares a task."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from invoke import Argument, Context, Exit, Task
 from invoke.main import program
@@ -25,6 +25,10 @@ class KitTask(Task[Any]):
         arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
         self.help = texts
         return arguments
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Return the task itself: Invoke copies every one at each start, and none ever changes."""
+        return self
 
     def __call__(self, c: Context, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body."""

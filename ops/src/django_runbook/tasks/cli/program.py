@@ -5,6 +5,7 @@ Invoke takes a positional argument only where the task cannot do without it, and
 ``inv db.migrate --app-label=users --migration-name=0002`` before Invoke's parser sees it.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,6 +94,7 @@ class KitProgram(Program):
 
     def execute(self) -> None:
         """Run the tasks. Ctrl-C is 130; an error that nobody foresaw is one line, or --debug's."""
+        gc.enable()  # ./inv starts without it
         try:
             super().execute()
             sys.stdout.flush()

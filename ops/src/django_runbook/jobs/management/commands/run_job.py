@@ -110,7 +110,7 @@ def _become(argv: list[str], *, as_json: bool) -> Never:
     name = argv[2]
     has_json = isinstance(load_command_class(get_commands()[name], name), JobCommand)
     wanted = ["--json"] if as_json and has_json and "--json" not in argv else []
-    os.execv(argv[0], [*argv, *wanted])  # noqa: S606  # no shell
+    os.execv(argv[0], [*argv, *wanted])
 
 
 def _line(job: Job, result: CommandResult) -> str:

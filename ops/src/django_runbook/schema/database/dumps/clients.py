@@ -47,7 +47,7 @@ def start(
 ) -> "subprocess.Popen[bytes]":
     """Start a client. Raises ``BackupFailedError`` where the program cannot be run."""
     try:
-        return subprocess.Popen(  # noqa: S603  # a list, no shell
+        return subprocess.Popen(
             client.argv, env=client.environment, stdin=stdin, stdout=stdout, stderr=errors
         )
     except OSError as error:
@@ -60,7 +60,7 @@ def run(client: Client, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | N
     Raises ``BackupFailedError`` with the client's own reason.
     """
     try:
-        done = subprocess.run(  # noqa: S603  # a list, no shell
+        done = subprocess.run(
             client.argv,
             env=client.environment,
             stdin=stdin or DEVNULL,

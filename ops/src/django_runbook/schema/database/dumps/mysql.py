@@ -29,7 +29,7 @@ def dump(alias: str, file: Path) -> None:
         run(client(alias, program, *OPTIONS), stdout=sql)
 
 
-def load(alias: str, file: Path, *, privileges: bool) -> None:  # noqa: ARG001  # a dump has none
+def load(alias: str, file: Path, *, privileges: bool) -> None:
     """Restore into a new database, then exchange its tables for the old ones in one statement.
 
     Nothing that defines a table can be rolled back here, but one RENAME TABLE of them all is atomic

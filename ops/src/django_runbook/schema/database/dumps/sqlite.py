@@ -29,7 +29,7 @@ def dump(alias: str, file: Path) -> None:
         raise BackupFailedError(f"sqlite3 failed: {error}.") from error
 
 
-def load(alias: str, file: Path, *, privileges: bool) -> None:  # noqa: ARG001  # SQLite has none
+def load(alias: str, file: Path, *, privileges: bool) -> None:
     """Copy ``file`` over the database, in one transaction of the database's own.
 
     Putting another file in its place would leave open connections writing to the old one, and an

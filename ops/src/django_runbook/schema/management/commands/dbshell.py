@@ -38,4 +38,4 @@ class Command(DjangoCommand):
         except NoClientError as missing:
             raise CommandError(str(missing)) from missing
         sys.stdout.flush()
-        os.execvpe(client.argv[0], client.argv, client.environment)  # noqa: S606  # a list, no shell
+        os.execvpe(client.argv[0], client.argv, client.environment)

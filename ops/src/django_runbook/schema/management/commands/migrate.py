@@ -90,7 +90,7 @@ class Command(Suggesting, django_migrate.Command):
         self,
         action: str,
         migration: Any = None,
-        fake: bool = False,  # noqa: FBT001, FBT002  # Django's signature
+        fake: bool = False,
     ) -> None:
         """Print what Django prints, and the beginning again where something was said between."""
         starts = {"apply": "Applying", "unapply": "Unapplying"}

@@ -77,7 +77,7 @@ def acknowledgements(source: bytes) -> tuple[Acknowledgement, ...]:
     places = _places(ast.parse(source))
     found = []
     for line, text in _comments(source):
-        match = NAMED.fullmatch(COMMENT.fullmatch(text)["rest"])  # type: ignore[index]  # _comments
+        match = NAMED.fullmatch(COMMENT.fullmatch(text)["rest"])  # type: ignore[index]  # as in _comments
         if match is None or not _is_meant(match):
             if match is None and ":" in text:
                 found.append(_made(line, text, "", "", places))

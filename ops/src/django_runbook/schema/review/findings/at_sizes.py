@@ -13,6 +13,7 @@ SMALL_ROWS = 10_000
 SMALL_BYTES = 10 * 1024**2
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 STEP = 1024
+TWO_DIGITS = 10
 
 
 def at_sizes(risks: Sequence[Risk], rehearsal: Rehearsal | None, sizes: Sizes) -> tuple[Risk, ...]:
@@ -71,5 +72,5 @@ def readable(size: int) -> str:
     number, unit = float(size), 0
     while number >= STEP and unit < len(UNITS) - 1:
         number, unit = number / STEP, unit + 1
-    shown = f"{number:.0f}" if number >= 10 or not unit else f"{number:.1f}"  # noqa: PLR2004  # two digits
+    shown = f"{number:.0f}" if number >= TWO_DIGITS or not unit else f"{number:.1f}"
     return f"{shown} {UNITS[unit]}"

@@ -82,7 +82,7 @@ class Walk:
 
         ``state`` is that before the migration, and is spent. Raises ``BrokenStateError``.
         """
-        state.apps  # noqa: B018  # rendered once, then kept up to date, as Django's executor does
+        _ = state.apps  # rendered once, then kept up to date, as Django's executor does
         for index, operation in enumerate(self.migration.operations):
             before = state.clone()
             self._forwards(index, operation, state)

@@ -67,7 +67,7 @@ def name_in(match: re.Match[str], group: str) -> str:
 
 def _bare(statement: str) -> str:
     parts = []
-    for kind, value in lexer.tokenize(statement):  # type: ignore[no-untyped-call]  # it has no types
+    for kind, value in lexer.tokenize(statement):
         if kind in tokens.Comment:
             parts.append(" ")
         elif kind in tokens.Literal.String.Single:

@@ -32,9 +32,9 @@ class Recorder:
         self._literal = True
         self._varying: list[Any] = []
         self._tokens: dict[str, str] = {}
-        editor.execute = self.execute  # type: ignore[method-assign]
-        editor.effective_default = self.effective_default  # type: ignore[method-assign]
-        editor.prepare_default = self.prepare_default  # type: ignore[method-assign]
+        editor.execute = self.execute  # type: ignore[method-assign]  # of this one alone
+        editor.effective_default = self.effective_default  # type: ignore[method-assign]  # as above
+        editor.prepare_default = self.prepare_default  # type: ignore[method-assign]  # as above
 
     def begin(self, texts: list[str], *, literal: bool) -> None:
         """Write into ``texts`` from now on; without ``literal``, parameters are not filled in."""

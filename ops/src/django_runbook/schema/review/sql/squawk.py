@@ -156,7 +156,7 @@ def _run(text: str, *, atomic: bool, version: str) -> str:
     argv += ["--pg-version", known[0]] if known else []
     argv += ["--assume-in-transaction"] if atomic else []
     try:
-        done = subprocess.run(  # noqa: S603  # a list, no shell
+        done = subprocess.run(
             argv, input=text.encode(), capture_output=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:

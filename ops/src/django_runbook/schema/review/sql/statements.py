@@ -91,7 +91,7 @@ def _rolled_back(alias: str) -> Iterator[None]:
 def _recorded(
     migration: Migration, state: ProjectState, connection: BaseDatabaseWrapper
 ) -> Collected:
-    state.apps  # noqa: B018  # rendered once, as Django's executor does
+    _ = state.apps  # rendered once, as Django's executor does
     operations = list(migration.operations)
     plans: dict[int, list[str]] = {index: [] for index in range(len(operations) + 1)}
     held: dict[int, tuple[int, object]] = {}

@@ -183,7 +183,7 @@ def _read(connection: Any, *, guarded: bool = False) -> tuple[frozenset[Key], fr
         rows: list[tuple[str, str]] = []
         if RECORD in tables:
             record = connection.ops.quote_name(RECORD)
-            cursor.execute(f"SELECT app, name FROM {record}")  # noqa: S608  # a constant
+            cursor.execute(f"SELECT app, name FROM {record}")  # noqa: S608  # a constant, quoted
             rows = cursor.fetchall()
         if guarded:
             cursor.execute("ROLLBACK")
@@ -199,6 +199,7 @@ def everywhere(
     environment. Raises ``MigrationsError`` where that is wrong, and where none is declared.
     """
     declared = config.environments if config else {}
+    root = config.root if config else Path()
     if unknown := sorted(set(lists) - set(declared)):
         raise MigrationsError(
             f"'{unknown[0]}' is no declared environment"
@@ -221,8 +222,7 @@ def everywhere(
             if name in lists:
                 found.append(listed(name, lists[name], now=now))
             else:
-                assert config is not None  # noqa: S101  # for the type checker
-                found.append(asked(name, variable, root=config.root))
+                found.append(asked(name, variable, root=root))
         except MigrationsError as error:
             problems.append(str(error))
     return found, problems

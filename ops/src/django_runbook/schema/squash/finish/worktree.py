@@ -1,17 +1,13 @@
 """What git says of the files that are about to change."""
 
-import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from django_runbook.schema.errors import MigrationsError
+from django_runbook.schema.history.git import git
 from django_runbook.schema.history.graph import Key
-
-#: What git sets for a hook would point it at another repository.
-HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
 
 def require_clean(folder: Path, files: Iterable[Path]) -> Path:
@@ -22,14 +18,14 @@ def require_clean(folder: Path, files: Iterable[Path]) -> Path:
     """
     if shutil.which("git") is None:
         raise MigrationsError("git is not installed, and old files go only where it keeps them.")
-    done = _git(folder, "rev-parse", "--show-toplevel")
+    done = git(folder, "rev-parse", "--show-toplevel")
     if done.returncode:
         raise MigrationsError(
             f"{folder} is in no work tree of git, and old files go only where git keeps them: "
             "run 'git init', and commit."
         )
     top = Path(done.stdout.removesuffix("\n")).resolve()
-    status = _git(top, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames")
+    status = git(top, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames")
     if changed := [line[3:] for line in status.stdout.split("\0") if line]:
         more = f" and {len(changed) - 1} more differ" if changed[1:] else " differs"
         raise MigrationsError(
@@ -38,7 +34,7 @@ def require_clean(folder: Path, files: Iterable[Path]) -> Path:
         )
     for file in files:
         inside = file.resolve().is_relative_to(top)
-        if not inside or _git(top, "ls-files", "--error-unmatch", "--", str(file)).returncode:
+        if not inside or git(top, "ls-files", "--error-unmatch", "--", str(file)).returncode:
             raise MigrationsError(
                 f"{file} is not tracked by git, which could not bring it back. Commit it first."
             )
@@ -49,7 +45,7 @@ def require_committed(folder: Path) -> None:
     """Raise ``MigrationsError`` where git sees changes in a folder; without git, it is clean."""
     if shutil.which("git") is None:
         return
-    done = _git(folder, "status", "--porcelain=v1", "-z", "--no-renames", "--", ".")
+    done = git(folder, "status", "--porcelain=v1", "-z", "--no-renames", "--", ".")
     if done.returncode == 0 and done.stdout:
         raise MigrationsError(
             f"{done.stdout.split(chr(0))[0][3:]} is not committed. Commit it, so that the squash "
@@ -71,19 +67,7 @@ def mentions(
         patterns += ["-e", rf"{before}\b{name}\b"]
     if not patterns:
         return ()
-    done = _git(top, "grep", "-l", "-z", "-E", "-I", *patterns)
+    done = git(top, "grep", "-l", "-z", "-E", "-I", *patterns)
     left_out = {file.resolve() for file in without}
     found = (path for path in done.stdout.split("\0") if path)
     return tuple(path for path in found if (top / path).resolve() not in left_out)
-
-
-def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    env = {name: value for name, value in os.environ.items() if name not in HOOKS}
-    return subprocess.run(  # noqa: S603  # a list, and no word of it is an option by accident
-        ["git", "-C", str(folder), *arguments],  # noqa: S607  # found on PATH, as everywhere
-        env={**env, "LC_ALL": "C"},
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        check=False,
-    )

@@ -24,12 +24,11 @@ class Piece:
     indents: list[int]
 
 
-def cut(lines: Sequence[bytes], node: ast.AST, *, dedent: bool) -> Piece:
+def cut(lines: Sequence[bytes], node: ast.stmt | ast.expr, *, dedent: bool) -> Piece:
     """Return the text of a node: with its decorators, and the comment lines right above it.
 
     ``dedent``: take it out of a class's body; what stands in strings stays as it is.
     """
-    assert isinstance(node, ast.stmt | ast.expr)  # noqa: S101  # what has a place in the text
     begin, column = node.lineno, node.col_offset
     end, last = node.end_lineno or begin, node.end_col_offset
     for decorator in getattr(node, "decorator_list", []):

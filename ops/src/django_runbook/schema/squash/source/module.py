@@ -108,7 +108,7 @@ class Source:
         owner = self._namespace.get("Migration")
         return self._namespace.get(name, getattr(owner, name, None)) is value
 
-    def text(self, node: ast.AST, new: Callable[[str], str]) -> str:
+    def text(self, node: ast.stmt | ast.expr, new: Callable[[str], str]) -> str:
         """Return the source of a statement or an expression, with the module's names renamed."""
         own = {one.node for one in self.statements if one.lifted}
         piece = cut(self._lines, node, dedent=node in own)

@@ -38,7 +38,7 @@ class Fixed(Operation):
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
 
-    def reduce(self, operation: Operation, app_label: str) -> bool:  # noqa: ARG002  # Django's own
+    def reduce(self, _operation: Operation, _app_label: str) -> bool:
         """Say that nothing can be moved past it."""
         return False
 
@@ -103,7 +103,7 @@ def prepared(value: Any) -> Any:
     if value.elidable:
         kwargs["elidable"] = True  # which ``deconstruct`` leaves out
     twin = copy.copy(value)
-    twin.deconstruct = lambda: (name, args, kwargs)  # type: ignore[method-assign]
+    twin.deconstruct = lambda: (name, args, kwargs)  # type: ignore[method-assign]  # of this one alone
     return twin
 
 

@@ -93,11 +93,13 @@ class FileWriter:
         bases = [self._copier.expression(source, base) for base in source.migration.bases]
         lines = [f"class Migration({', '.join(bases)}):"]
         for node in source.own():
-            assert isinstance(node, ast.Assign | ast.AnnAssign)  # noqa: S101  # else it is alone
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            assert node.value is not None  # noqa: S101  # as above
-            value = self._copier.expression(source, node.value)
-            lines.append(f"{INDENT}{ast.unparse(target)} = {value}")
+            match node:  # with anything else it would be alone
+                case (
+                    ast.Assign(targets=[target, *_], value=value)
+                    | ast.AnnAssign(target=target, value=ast.expr() as value)
+                ):
+                    text = self._copier.expression(source, value)
+                    lines.append(f"{INDENT}{ast.unparse(target)} = {text}")
         return "\n".join(lines)
 
     def _attributes(self) -> Iterator[str]:

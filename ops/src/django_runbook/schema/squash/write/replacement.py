@@ -83,7 +83,7 @@ def formatted(text: str, file: Path) -> str:
     if not ruff:
         return text
     for command in (["check", "--select=I", "--fix", "--quiet"], ["format", "--quiet"]):
-        done = subprocess.run(  # noqa: S603  # a list, and ruff is the one that was found
+        done = subprocess.run(
             [ruff, *command, f"--stdin-filename={file}", "-"],
             input=text,
             capture_output=True,

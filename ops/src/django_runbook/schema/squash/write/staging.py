@@ -4,7 +4,6 @@ import importlib
 import linecache
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 
 from django_runbook.schema.errors import MigrationsError
+from django_runbook.schema.history.git import git
 from django_runbook.schema.history.graph import Key
 from django_runbook.schema.squash.squash_plan import Segment, SquashPlan
 
@@ -33,7 +33,7 @@ def staged(segment: Segment) -> Migration:
     linecache.cache[str(segment.file)] = (len(segment.text), None, lines, str(segment.file))
     sys.modules[module.__name__] = module
     try:
-        exec(compile(segment.text, str(segment.file), "exec"), vars(module))  # noqa: S102  # import
+        exec(compile(segment.text, str(segment.file), "exec"), vars(module))  # noqa: S102  # as an import does
         migration: Migration = module.Migration(segment.name, segment.app_label)
     except Exception as error:
         del sys.modules[module.__name__]
@@ -133,12 +133,7 @@ def _require_clean(folder: Path) -> None:
     """Raise ``MigrationsError`` where git sees changes in a folder; without git, it is clean."""
     if shutil.which("git") is None:
         return
-    done = subprocess.run(  # noqa: S603  # a list, with a folder of this repository
-        ["git", "-C", str(folder), "status", "--porcelain", "--", "."],  # noqa: S607  # on PATH
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    done = git(folder, "status", "--porcelain", "--", ".")
     if done.returncode == 0 and done.stdout.strip():
         raise MigrationsError(
             f"{folder} has changes that are not committed: {done.stdout.split()[-1]}. Commit them, "

@@ -52,6 +52,8 @@ def plain(value: Any, above: Above = ()) -> Any:  # noqa: C901, PLR0911  # a tab
             return _code(value, above)
         case Operation():
             return _operation(value, above)
+        case ModuleType():
+            return ("module", value.__name__)
         case _:
             return _deconstructed(value, above)
 
@@ -70,7 +72,7 @@ def _operation(operation: Operation, above: Above) -> Any:
     return ("operation", plain(type(operation), above), plain(rest, above), plain(given, above))
 
 
-def _deconstructed(value: Any, above: Above) -> Any:  # noqa: PLR0911  # a table of kinds
+def _deconstructed(value: Any, above: Above) -> Any:
     """Return what deconstructs itself by its parts, all else as Django serializes it."""
     cls = type(value)
     if isinstance(value, Field):
@@ -83,8 +85,6 @@ def _deconstructed(value: Any, above: Above) -> Any:  # noqa: PLR0911  # a table
         return ("made", *_made(cls, value.deconstruct(), above))
     if hasattr(value, "__wrapped__"):
         return ("wrapper", cls.__name__, plain(value.__wrapped__, above))
-    if isinstance(value, ModuleType):
-        return ("module", value.__name__)
     try:
         return serializer_factory(value).serialize()[0]
     except ValueError:

@@ -12,6 +12,14 @@ from django_runbook.schema.review.rehearsal.rows.tables import Column, Table
 
 #: What a type that no table here lists may take: ranges, shapes, the point of PostGIS.
 LITERALS = ("a", "{}", "[1,2]", "(1,2)", "((1,2),(3,4))", "POINT(0 0)", "SRID=4326;POINT(0 0)", "")
+KEYS = "SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY {column} LIMIT 10000"
+KEYS_AS_TEXT = KEYS.replace("{column}", "{column}::text", 1)
+LINK = """
+    UPDATE {table} SET {column} = (SELECT {key} FROM {parent} ORDER BY 1 LIMIT 1)
+    WHERE {row} IN (SELECT {row} FROM {table} LIMIT (SELECT count(*) / 2 FROM {table}))
+"""
+#: Where both are one table: the row that the others refer to refers to none.
+BUT_THE_FIRST = "AND {key} <> (SELECT {key} FROM {parent} ORDER BY 1 LIMIT 1)"
 
 Keys = Mapping[str, Sequence[Any]]
 
@@ -27,30 +35,45 @@ def insert(
     PostgreSQL's own check expressions choose the rows, and one JSON text holds them all: each value
     goes through the input function of its type, whichever that is.
     """
-    quoted = quote(table.name).replace("%", "%%")
-    names = ", ".join(quote(column.name) for column in columns).replace("%", "%%")
+    names = [column.name for column in columns]
     with connection.cursor() as cursor:
         if not columns:
             for _ in rows:
-                cursor.execute(f"INSERT INTO {quoted} DEFAULT VALUES")
+                cursor.execute(named("INSERT INTO {table} DEFAULT VALUES", table=table.name))
             return len(rows)
         if connection.vendor == "postgresql":
             allowed = " AND ".join(["true", *(f"({text}) IS NOT FALSE" for text in table.checks)])
-            parts = [dict(zip([c.name for c in columns], row, strict=True)) for row in rows]
+            parts = [dict(zip(names, row, strict=True)) for row in rows]
             cursor.execute(
-                f"INSERT INTO {quoted} ({names}) SELECT {names} "  # noqa: S608  # names of the catalogue
-                f"FROM json_populate_recordset(NULL::{quoted}, %s::json) AS made "
-                f"WHERE {allowed.replace('%', '%%')} ON CONFLICT DO NOTHING",
+                named(
+                    "INSERT INTO {table} ({columns}) SELECT {columns} "
+                    "FROM json_populate_recordset(NULL::{table}, %s::json) AS made ",
+                    table=table.name,
+                    columns=names,
+                )
+                + f"WHERE {allowed.replace('%', '%%')} ON CONFLICT DO NOTHING",
                 [json.dumps(parts)],
             )
             return int(cursor.rowcount)
         before = counted(connection, table.name)
         marks = ", ".join(["%s"] * len(columns))
-        cursor.executemany(
-            f"INSERT OR IGNORE INTO {quoted} ({names}) VALUES ({marks})",  # noqa: S608  # as above
-            rows,
-        )
+        into = "INSERT OR IGNORE INTO {table} ({columns}) VALUES "
+        cursor.executemany(named(f"{into}({marks})", table=table.name, columns=names), rows)
         return counted(connection, table.name) - before
+
+
+def named(template: str, **names: str | Sequence[str]) -> str:
+    """Return a statement with its names, in quotes; where several are given, with commas.
+
+    In a statement with parameters the percent sign of a name stands twice, as the driver wants it.
+    """
+    texts = {
+        key: ", ".join(quote(name) for name in ([given] if isinstance(given, str) else given))
+        for key, given in names.items()
+    }
+    if "%s" in template:
+        texts = {key: text.replace("%", "%%") for key, text in texts.items()}
+    return template.format(**texts)
 
 
 def quote(name: str) -> str:
@@ -61,21 +84,16 @@ def quote(name: str) -> str:
 
 def keys_of(connection: BaseDatabaseWrapper, table: str, column: str) -> list[Any]:
     """Return the values of a column that others refer to, as they are inserted there."""
-    text = "::text" if connection.vendor == "postgresql" else ""
+    template = KEYS_AS_TEXT if connection.vendor == "postgresql" else KEYS
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {quote(column)}{text} FROM {quote(table)} "  # noqa: S608  # as above
-            f"WHERE {quote(column)} IS NOT NULL ORDER BY {quote(column)} LIMIT 10000"
-        )
+        cursor.execute(named(template, table=table, column=column))
         return [row[0] for row in cursor.fetchall()]
 
 
 def counted(connection: BaseDatabaseWrapper, table: str) -> int:
     """Return how many rows a table has."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM {quote(table)}"  # noqa: S608  # as above
-        )
+        cursor.execute(named("SELECT count(*) FROM {table}", table=table))
         return int(cursor.fetchone()[0])
 
 
@@ -85,14 +103,14 @@ def link(connection: BaseDatabaseWrapper, table: Table, column: str) -> None:
     All to one, and that one to none: a chain of rows never goes in a circle.
     """
     parent, key = table.foreign[column]
-    row = "ctid" if connection.vendor == "postgresql" else "rowid"
-    root = f"(SELECT {quote(key)} FROM {quote(parent)} ORDER BY 1 LIMIT 1)"  # noqa: S608  # as above
-    other = f"AND {quote(key)} <> {root}" if parent == table.name else ""
-    statement = f"""
-        UPDATE {quote(table.name)} SET {quote(column)} = {root}
-        WHERE {row} IN (SELECT {row} FROM {quote(table.name)}
-                        LIMIT (SELECT count(*) / 2 FROM {quote(table.name)})) {other}
-    """  # noqa: S608  # as above
+    statement = named(
+        LINK + BUT_THE_FIRST if parent == table.name else LINK,
+        table=table.name,
+        column=column,
+        parent=parent,
+        key=key,
+        row="ctid" if connection.vendor == "postgresql" else "rowid",
+    )
     try:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             cursor.execute(statement)

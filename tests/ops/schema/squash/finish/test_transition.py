@@ -1,8 +1,5 @@
-"""The transition: old files go once every environment has recorded the squash, and not before."""
+"""Old files go once every environment has recorded the squash, and not before."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +7,6 @@ from typing import Any
 
 import pytest
 from django.db.migrations import Migration
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from django_runbook.schema.errors import MigrationsError
 from django_runbook.schema.history.graph import loaded
@@ -19,24 +14,9 @@ from django_runbook.schema.squash.finish import transition
 from django_runbook.schema.squash.finish.environments import Environment
 from django_runbook.schema.squash.finish.transition import Standing, Unready, finish, prepare
 from django_runbook.schema.squash.proof.results import digest_of
-from django_runbook.schema.squash.source.rewriting import renamed, without_replaces
 from tests.ops.schema.conftest import MakeApp
+from tests.ops.schema.squash.finish.finishing import MORE, SQUASH, THING, forget, git, tree
 
-THING = 'migrations.CreateModel("Thing", [("id", models.BigAutoField(primary_key=True))])'
-MORE = 'migrations.CreateModel("More", [("id", models.BigAutoField(primary_key=True))])'
-SQUASH = f"""
-class Migration(migrations.Migration):
-    replaces = [
-        ("one", "0001_initial"),
-        ("one", "0002_more"),
-    ]
-
-    initial = True
-
-    dependencies = []
-
-    operations = [{THING}, {MORE}]
-"""
 SQUASHED = """\
 import django
 from django.db import migrations, models
@@ -46,17 +26,6 @@ class Migration(migrations.Migration):
     initial = True
 
 """
-OTHER = """
-class Migration(migrations.Migration):
-    dependencies = [
-        ("one", "0001_initial"),  # the first
-        ("one", "0002_more"),
-        ("contenttypes", "0001_initial"),
-    ]
-    run_before: list[tuple[str, str]] = [("one", "0003_last")]
-    operations = []
-"""
-Tree = dict[str, str]
 FIRST, SECOND, BOTH = (
     ("one", name) for name in ("0001_initial", "0002_more", "0001_squashed_0002_more")
 )
@@ -68,65 +37,6 @@ def environment(*applied: tuple[str, str], tables: tuple[str, ...] = ()) -> Envi
     return Environment(
         name="production", source="URL", applied=frozenset(applied), tables=frozenset(tables)
     )
-
-
-def git(folder: Path, *argv: str) -> str:
-    """Run git there, as somebody."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *argv], env=env, capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-@pytest.fixture
-def committed(tmp_path: Path) -> Callable[[], Path]:
-    """Return what commits everything, and returns the top."""
-
-    def commit() -> Path:
-        (tmp_path / ".gitignore").write_text("__pycache__/\n")
-        git(tmp_path, "init", "-q")
-        git(tmp_path, "add", ".")
-        git(tmp_path, "commit", "-q", "-m", "all")
-        return tmp_path
-
-    return commit
-
-
-@pytest.fixture
-def two_apps(make_app: MakeApp, committed: Callable[[], Path]) -> Path:
-    """Install a squashed app, and one that names what is squashed; all is committed."""
-    one = make_app(
-        "one",
-        m0001_initial=f"[{THING}]",
-        m0002_more=f"[{MORE}]",
-        m0003_last="[]",
-        m0001_squashed_0002_more=SQUASH,
-    )
-    make_app("two", m0001_initial=OTHER)
-    for name, text in {
-        "notes.txt": "see 0002_more, and 0003_last",
-        "first.txt": 'migrate one 0001_initial, or ["one.migrations.0001_initial"]',
-        "others.txt": "two 0001_initial, 0003_last, 0002_more_of_it; in one of 0001_initial",
-    }.items():
-        (one.parent.parent / name).write_text(text)
-    return committed()
-
-
-def tree(top: Path) -> Tree:
-    """Return every file but git's and Python's own."""
-    return {
-        str(file.relative_to(top)): file.read_text()
-        for file in sorted(top.rglob("*"))
-        if file.is_file() and not {".git", "__pycache__"} & set(file.parts)
-    }
-
-
-def forget(*labels: str) -> None:
-    """Let the files be imported again."""
-    for name in [name for name in sys.modules if name.split(".")[0] in labels]:
-        del sys.modules[name]
 
 
 def test_squash_becomes_a_normal_migration(two_apps: Path) -> None:
@@ -227,36 +137,6 @@ def test_failure_brings_everything_back(two_apps: Path, monkeypatch: pytest.Monk
     assert git(two_apps, "status", "--porcelain") == ""
 
 
-def test_work_tree_that_is_not_clean(two_apps: Path) -> None:
-    """A tracked file that differs is named; an untracked one elsewhere is nobody's business."""
-    (two_apps / "new.txt").touch()
-    assert prepare("one", environments=[])
-    (two_apps / "apps/notes.txt").write_text("changed")
-    with pytest.raises(MigrationsError) as error:
-        prepare("one", environments=[])
-    assert str(error.value) == (
-        "The work tree is not clean: apps/notes.txt differs from the last commit. "
-        "Commit that, or run 'git stash'."
-    )
-
-
-def test_untracked_squash(two_apps: Path) -> None:
-    """What was squashed a moment ago is committed first."""
-    git(two_apps, "rm", "-q", "--cached", "apps/one/migrations/0001_squashed_0002_more.py")
-    git(two_apps, "commit", "-q", "-m", "less")
-    with pytest.raises(MigrationsError, match=r"0001_squashed_0002_more\.py is not tracked by git"):
-        prepare("one", environments=[])
-
-
-def test_no_work_tree(make_app: MakeApp) -> None:
-    """Without git nothing would bring the files back."""
-    make_app("one", m0001_initial=f"[{THING}]", m0002_more="[]", m0001_squashed_0002_more=SQUASH)
-    with pytest.raises(
-        MigrationsError, match=r"migrations is in no work tree of git, and old files"
-    ):
-        prepare("one", environments=[])
-
-
 @pytest.mark.parametrize(
     ("label", "message"),
     [
@@ -354,42 +234,3 @@ def test_line_ends_and_letters_stay(two_apps: Path) -> None:
     finish(prepare("one", environments=[]))
     new = b'("one", "0001_squashed_0002_more")'
     assert file.read_bytes() == text.replace(b"('one', '0002_more')", new)
-
-
-keys = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2", "3", "ä"]))
-NAMES = {("a", "1"): ("a", "s"), ("a", "2"): ("a", "s"), ("b", "ä"): ("b", "ö")}
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    st.lists(keys, max_size=6), st.sampled_from([", ", ",\n        ", ",  # ä\n  "]), st.booleans()
-)
-def test_any_list_of_names(listed: list[tuple[str, str]], between: str, trailing: bool) -> None:
-    """Each name is the new one, in its place; those that were named are told; none comes twice."""
-    inside = between.join(map(repr, listed)) + ("," if trailing and listed else "")
-    text = f"class Migration:\n    dependencies = [{inside}]\n    other = [('a', '1')]\n"
-    new, found = renamed(text, NAMES)
-    scope: dict[str, type] = {}
-    exec(new, scope)
-    assert found == set(listed) & set(NAMES)
-    ours = scope["Migration"].__dict__["dependencies"]
-    wanted = [NAMES.get(key, key) for key in listed]
-    assert list(dict.fromkeys(ours)) == list(dict.fromkeys(wanted))
-    assert all(ours.count(key) == 1 for key in NAMES.values() if key not in listed and key in ours)
-    assert new.endswith("    other = [('a', '1')]\n")
-
-
-@pytest.mark.parametrize(
-    ("body", "left"),
-    [
-        ("    replaces = [('a', '1')]\n\n    initial = True\n", "    initial = True\n"),
-        ("    replaces: list = [\n        1,\n    ]\n    x = 1\n", "    x = 1\n"),
-        ("    x = 1\n\n    replaces = (1,)\n\n    y = 2\n", "    x = 1\n\n    y = 2\n"),
-        ("    y = 2\n", None),
-        ("    def replaces(self): ...\n", None),
-    ],
-)
-def test_replaces_goes_with_its_lines(body: str, left: str | None) -> None:
-    """The assignment and the empty line after it; another class's is left alone."""
-    head = "class Other:\n    replaces = 1\n\n\nclass Migration:\n"
-    assert without_replaces(head + body) == (left if left is None else head + left)

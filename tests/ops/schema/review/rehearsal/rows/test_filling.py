@@ -1,54 +1,20 @@
-"""Made-up rows: any table is filled, and what only rows bring out is among them."""
+"""Any table is filled, and what only rows bring out is among them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.contrib.postgres import fields as postgres
-from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.state import ModelState, ProjectState
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_runbook.schema.review.rehearsal.rows import choosing
-from django_runbook.schema.review.rehearsal.rows.catalog import tables
 from django_runbook.schema.review.rehearsal.rows.filling import fill
 from django_runbook.schema.review.rehearsal.rows.tables import Filled
 from django_runbook.schema.scratch.databases import Workshop, in_place
-from django_runbook.schema.scratch.stages import Stages
-from tests.ops.schema.conftest import MakeApp
+from tests.ops.schema.review.rehearsal.rows.making import filled, made, made_in, objects
 
 Fields = dict[str, Any]
-
-
-@contextmanager
-def made(shop: Workshop, **shapes: Any) -> Iterator[ProjectState]:
-    """Yield the state of models made of fields or of (fields, options), with their tables."""
-    with in_place(shop.create(), "default") as database, made_in(database, **shapes) as state:
-        yield state
-
-
-@contextmanager
-def made_in(database: BaseDatabaseWrapper, **shapes: Any) -> Iterator[ProjectState]:
-    """Do the same in a database that is there, and drop the tables afterwards."""
-    state = ProjectState()
-    for name, shape in shapes.items():
-        fields, options = shape if isinstance(shape, tuple) else (shape, {})
-        if not any(field.primary_key for field in fields.values()):
-            fields = {"id": models.BigAutoField(primary_key=True), **fields}
-        state.add_model(ModelState("made", name, list(fields.items()), options))
-    with database.schema_editor() as editor:
-        for name in shapes:
-            editor.create_model(state.apps.get_model("made", name))
-    try:
-        yield state
-    finally:
-        with database.schema_editor() as editor:
-            for name in reversed(shapes):
-                editor.delete_model(state.apps.get_model("made", name))
 
 
 @pytest.fixture
@@ -56,19 +22,6 @@ def database(shop: Workshop) -> Iterator[BaseDatabaseWrapper]:
     """Yield a database of each engine."""
     with in_place(shop.create(), "default") as made:
         yield made
-
-
-def filled(state: ProjectState, rows: int = 60, *, hostile: bool = True, **other: int) -> Filled:
-    """Fill every table of a state."""
-    names = {
-        model._meta.db_table: rows for model in state.apps.get_models(include_auto_created=True)
-    }
-    return fill(connection, state.apps, {**names, **other}, hostile=hostile)
-
-
-def objects(state: ProjectState, name: str) -> list[Any]:
-    """Return what the ORM reads from a model's table."""
-    return list(state.apps.get_model("made", name).objects.order_by("pk"))
 
 
 SIMPLE: dict[str, Callable[..., Any]] = {
@@ -268,118 +221,3 @@ def test_rows_come_beside_those_that_are_there(shop: Workshop) -> None:
         names = set(model.objects.values_list("name", flat=True))
     assert done.rows == {"made_thing": 10}
     assert names >= {"text-3", "after"}
-
-
-def test_types_and_tables_that_no_model_has(postgresql: Workshop) -> None:
-    """Tables of RunSQL are filled by their catalogue: enums, domains, ranges, arrays, any type."""
-    with made(postgresql, Thing={"name": models.TextField()}) as state:
-        with connection.cursor() as cursor:
-            cursor.execute(r"""
-                CREATE TYPE mood AS ENUM ('sad', 'happy');
-                CREATE DOMAIN percent AS int CHECK (VALUE BETWEEN 0 AND 1000000);
-                CREATE DOMAIN word AS text CHECK (VALUE ~ '^\S+$');
-                CREATE TABLE bare (
-                    w word NOT NULL, m mood NOT NULL, p percent NOT NULL,
-                    id int GENERATED ALWAYS AS IDENTITY,
-                    r int4range NOT NULL, a text[] NOT NULL, b bit(8) NOT NULL, pt point NOT NULL,
-                    bx box NOT NULL, ts tsvector NOT NULL, n numeric NOT NULL, mac macaddr NOT NULL,
-                    thing bigint NOT NULL REFERENCES made_thing (id), x xml, "odd ""name%" int,
-                    twice int GENERATED ALWAYS AS (id * 2) STORED,
-                    during tstzrange, EXCLUDE USING gist (during WITH &&));
-                CREATE UNIQUE INDEX ON bare (lower(a[1]), p);
-            """)
-        done = filled(state, bare=60)
-    assert (done.rows["bare"], done.gaps) == (60, ())
-
-
-def test_fields_of_postgresql_are_read_back(postgresql: Workshop) -> None:
-    """The ORM reads arrays, ranges and search vectors from made-up rows."""
-    fields = {
-        "tags": postgres.ArrayField(models.CharField(max_length=5)),
-        "days": postgres.DateRangeField(),
-        "words": SearchVectorField(),
-    }
-    with made(postgresql, Thing=fields) as state:
-        assert filled(state).gaps == ()
-        row = objects(state, "Thing")[4]
-    assert (len(row.tags), row.days.upper > row.days.lower, row.words) == (1, True, "'word1'")
-
-
-def test_a_field_of_the_projects_own_stores_what_it_would(shop: Workshop) -> None:
-    """A custom field may store another text than it shows: it is asked for it."""
-
-    class Reversed(models.CharField):
-        def get_prep_value(self, value: Any) -> Any:
-            return f"<{value}>"
-
-        def from_db_value(self, value: str, *_: Any) -> str:
-            assert value[0] + value[-1] == "<>"
-            return value[1:-1]
-
-    with made(shop, Thing={"name": Reversed(max_length=40)}) as state:
-        filled(state, hostile=False)
-        assert objects(state, "Thing")[7].name == "text-7"
-
-
-def test_only_tables_that_matter_are_chosen(
-    postgresql: Workshop, make_app: MakeApp, stages_on: Callable[[Workshop], Stages]
-) -> None:
-    """What an operation names gets all rows, what stands around it some, the rest none."""
-    make_app(
-        "shop",
-        m0001_initial="""[
-            migrations.CreateModel("A", [("id", models.BigAutoField(primary_key=True))]),
-            migrations.CreateModel("B", [("id", models.BigAutoField(primary_key=True)),
-                ("a", models.ForeignKey("shop.A", models.CASCADE)),
-                ("n", models.IntegerField())]),
-            migrations.CreateModel("C", [("id", models.BigAutoField(primary_key=True)),
-                ("b", models.ForeignKey("shop.B", models.CASCADE))]),
-            migrations.CreateModel("D", [("id", models.BigAutoField(primary_key=True))]),
-        ]""",
-        m0002_index="""[
-            migrations.AddIndex("b", models.Index(fields=["n"], name="b_n")),
-            migrations.SeparateDatabaseAndState(
-                [migrations.AlterField("b", "n", models.BigIntegerField())],
-                [migrations.RunSQL("SELECT 1")]),
-        ]""",
-        m0003_code="""[migrations.RunPython(migrations.RunPython.noop)]""",
-    )
-    chosen = {}
-    stages = stages_on(postgresql)
-    for name in ("0002_index", "0003_code"):
-        with stages.before(("shop", name)) as stage:
-            apps = stage.state.apps
-            found = tables(stage.connection, apps)
-            chosen[name] = choosing.wanted(stage.migration, apps, found, 2000)
-    around = choosing.AROUND
-    assert chosen["0002_index"] == ({"shop_a": around, "shop_b": 2000, "shop_c": around}, ())
-    assert chosen["0003_code"] == ({f"shop_{name}": 2000 for name in "abcd"}, ())
-
-
-def test_too_many_tables_are_a_gap(
-    postgresql: Workshop,
-    make_app: MakeApp,
-    stages_on: Callable[[Workshop], Stages],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Of more tables than can be filled the app's own come first, and what is left out is said."""
-    model = 'migrations.CreateModel("{}", [("id", models.BigAutoField(primary_key=True))]),'
-    make_app("other", m0001_initial="[" + model.format("Z") + "]")
-    make_app(
-        "shop",
-        m0001_initial="""
-        class Migration(migrations.Migration):
-            dependencies = [("other", "0001_initial")]
-            operations = [MODELS]
-        """.replace("MODELS", "".join(model.format(name) for name in "ABC")),
-        m0002_code="""[migrations.RunSQL("SELECT 1")]""",
-    )
-    monkeypatch.setattr(choosing, "MOST", 3)
-    monkeypatch.setattr(choosing, "ALL", 900)
-    with stages_on(postgresql).before(("shop", "0002_code")) as stage:
-        apps = stage.state.apps
-        chosen = choosing.wanted(stage.migration, apps, tables(stage.connection, apps), 2000)
-    assert chosen == (
-        {"shop_a": 300, "shop_b": 300, "shop_c": 300},
-        ("1 of 4 tables have no rows: too many to fill.",),
-    )

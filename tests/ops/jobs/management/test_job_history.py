@@ -1,0 +1,115 @@
+"""`job_history` prints a line for each run, and cuts nothing."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_runbook.jobs.models import Run
+from tests.ops.jobs.management.printed import CI, HOUR, SLOT, run
+
+
+class Terminal(StringIO):
+    """Says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+WIDE = """\
+run  job            status     started (UTC)           took        due    changed  batches  slot, who, note
+  4  tidy           LOST       2026-03-02 05:17   1 min 1 s          -          0        0  me@laptop
+  3  expire_trials  FAILED     2026-03-02 04:17       0.0 s          3          0        0  slot 2026-03-02T04:17Z; https://ci.example/acme/shop/actions/runs/123456789/attempts/1; disk full
+  2  expire_trials  SUCCEEDED  2026-03-02 03:17  4 min 10 s  1,000,000    999,998        2  me@laptop; undo of run 1
+  1  expire_trials  SUCCEEDED  2026-03-01 04:17       1.2 s  1,000,000  1,000,000        2  slot 2026-03-01T04:17Z; me@laptop; undone by run 2; allowed 1,000,000: the price list was late
+"""  # noqa: E501  # as it is printed
+NARROW = """\
+run  job            status     started (UTC)           took        due    changed  batches
+  4  tidy           LOST       2026-03-02 05:17   1 min 1 s          -          0        0
+     me@laptop
+  3  expire_trials  FAILED     2026-03-02 04:17       0.0 s          3          0        0
+     slot 2026-03-02T04:17Z; https://ci.example/acme/shop/actions/runs/123456789/attempts/1; disk full
+  2  expire_trials  SUCCEEDED  2026-03-02 03:17  4 min 10 s  1,000,000    999,998        2
+     me@laptop; undo of run 1
+  1  expire_trials  SUCCEEDED  2026-03-01 04:17       1.2 s  1,000,000  1,000,000        2
+     slot 2026-03-01T04:17Z; me@laptop; undone by run 2; allowed 1,000,000: the price list was late
+"""  # noqa: E501  # as it is printed
+
+
+def test_history_is_a_line_a_run(ledger):
+    """Newest first, nothing cut; a run whose heart has stopped is lost."""
+    assert run("job_history") == WIDE
+
+
+def test_history_takes_a_second_line_on_a_narrow_terminal(ledger, monkeypatch):
+    """Where it is wide enough, and where there is none, one line does."""
+    for columns, expected in (("100", NARROW), ("300", WIDE)):
+        monkeypatch.setenv("COLUMNS", columns)
+        terminal = Terminal()
+        call_command("job_history", stdout=terminal)
+        assert terminal.getvalue() == expected
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run("job_history") == WIDE
+
+
+def test_history_tells_what_was_cut_short(ledger, numbered):
+    """An undo that did not come to its end has undone a part; what goes on says with what."""
+    Run.objects.filter(pk=2).update(status="STOPPED", reason="SIGTERM")
+    numbered(5, SLOT + 2 * HOUR, status="STOPPED", continues_id=2, undoes_id=1)
+    tails = [line[92:] for line in run("job_history").splitlines()]
+    assert (tails[1], tails[4], tails[5].split("; ")[2]) == (
+        "me@laptop; undo of run 1; continues run 2",
+        "me@laptop; undo of run 1; SIGTERM",
+        "partly undone by run 2",
+    )
+
+
+def test_history_can_be_of_one_job_and_shorter(ledger):
+    """--job and --count."""
+    assert [line[:9] for line in run("job_history", "--job=tidy").splitlines()] == [
+        "run  job ",
+        "  4  tidy",
+    ]
+    assert len(run("job_history", "--count=2").splitlines()) == 3
+    assert run("job_history", "--job=nobody") == "The ledger has no run of nobody.\n"
+
+
+def test_history_as_json_is_one_list(ledger):
+    """With times in ISO 8601, and nothing else on the way."""
+    runs = json.loads(run("job_history", "--json"))
+    assert [one["run"] for one in runs] == [4, 3, 2, 1]
+    assert runs[1] == {
+        "run": 3,
+        "job": "expire_trials",
+        "slot": "2026-03-02T04:17:00+00:00",
+        "status": "FAILED",
+        "started": "2026-03-02T04:17:00+00:00",
+        "finished": "2026-03-02T04:17:00.040000+00:00",
+        "seconds": 0.04,
+        "due": 3,
+        "changed": 0,
+        "batches": 0,
+        "who": CI,
+        "reason": "disk\nfull",
+        "allow": None,
+        "allow_reason": "",
+        "continues": None,
+        "undoes": None,
+        "undone_by": [],
+        "undone": False,
+    }
+    assert json.loads(run("job_history", "--json", "--job=nobody")) == []
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "x", ""])
+def test_count_is_a_whole_number(count):
+    """Anything else is wrong usage."""
+    with pytest.raises(CommandError, match=f"'{count}' is not a whole number of at least 1"):
+        call_command("job_history", f"--count={count}")
+
+
+def test_empty_ledger_says_so(empty):
+    """In words, and as an empty list."""
+    assert run("job_history") == "The ledger has no run.\n"
+    assert run("job_history", "--json") == "[]\n"

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from invoke import Context, Exit
+from invoke import Collection, Context, Exit
 
 from django_runbook.tasks import kit, process, target, task
 
@@ -105,6 +105,12 @@ def bench(c: Context, what: str = "tasks") -> None:
     process.become(c, [sys.executable, "-m", module, *process.typed()])
 
 
+@task(help={"folder": "Where the files go (default: dist)."})
+def build(c: Context, folder: str = "dist") -> None:
+    """Make the kit's sdist and wheel, and look what they hold."""
+    process.become(c, [sys.executable, str(ROOT / "ops/release.py"), folder])
+
+
 def _show(before: dict[str, int], after: dict[str, int]) -> None:
     """Draw the accounts in each status, before and after."""
     from rich.console import Console
@@ -123,3 +129,4 @@ ns = kit(ROOT)
 ns.add_task(expire)
 ns.add_task(demo)
 ns.add_task(bench)
+ns.add_collection(Collection("release", build))

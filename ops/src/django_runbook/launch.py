@@ -27,7 +27,8 @@ def main(root: str) -> None:
     sys.meta_path.insert(0, _Lazily)
     with stand_ins():
         from invoke.main import program
-    sys.exit(program.run())
+    program.run()
+    sys.exit()
 
 
 @contextmanager

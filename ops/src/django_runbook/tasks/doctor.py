@@ -10,6 +10,7 @@ from pathlib import Path
 from invoke import Context, Exit
 
 from django_runbook.checkup import Line
+from django_runbook.extras import install
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.processes import process
 
@@ -76,7 +77,7 @@ def _graph() -> Line:
     program = process.graphviz()
     if program:
         return Line("graph", ok=True, detail=program)
-    return Line("graph", ok=False, detail="no Graphviz", fix="pip install graphviz-pure")
+    return Line("graph", ok=True, detail=f"no Graphviz; to draw the models: {install('graph')}")
 
 
 def _schedule(root: Path) -> Line:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from invoke import Context, Exit
 
+from django_runbook.extras import install
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.processes import process
 from django_runbook.tasks.processes.command_line import line
@@ -16,7 +17,7 @@ GROUP = "Development"
 DEFAULT = "docs/models.svg"
 FORMATS = {".svg": "dot", ".png": "dot", ".dot": "dot", ".mmd": "mermaid"}
 RENDERED = {".svg": ["-Tsvg"], ".png": ["-Tpng", "-Gdpi=144"]}
-INSTALL = "pip install graphviz-pure, or sudo apt install graphviz; .dot and .mmd need neither"
+INSTALL = f"{install('graph')}, or sudo apt install graphviz; .dot and .mmd need neither"
 PNG_END = 12  # bytes of the chunk that ends a PNG
 NAME = b"inv graph"
 
@@ -36,6 +37,7 @@ def graph(c: Context, app: list[str], output: str | None = None, check: bool = F
     if file.suffix not in FORMATS:
         allowed = ", ".join(FORMATS)
         raise Exit(f"--output={output}: the name must end in one of {allowed}.", code=2)
+    process.require("django_extensions", "inv graph")
     command = process.manage(
         c,
         "model_graph",

@@ -97,6 +97,7 @@ def next_slots(c: Context, count: str = "5", job: str | None = None) -> None:
 @task()
 def lint(c: Context) -> None:
     """Look for what lets a schedule fail silently."""
+    process.require("yaml", "inv schedule.lint")
     from django_runbook.schedule.lint import lint as look
 
     root = Path(c.config.runbook.root)

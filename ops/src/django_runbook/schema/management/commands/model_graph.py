@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_runbook.schema.drawing import formats
-from django_runbook.schema.drawing.relations import NoModelsError, read
+from django_runbook.schema.drawing.relations import NoModelsError, NoReaderError, read
 
 WRONG_USAGE = 2
 FORMATS = {"dot": formats.dot, "mermaid": formats.mermaid}
@@ -44,4 +44,6 @@ class Command(BaseCommand):
             graph = read(options["app"], options["root"].resolve())
         except NoModelsError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from error
+        except NoReaderError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(FORMATS[options["format"]](graph), ending="")

@@ -174,12 +174,7 @@ class _Run:
         with self._wrappers:
             self._limit()
             try:
-                with self._connection.schema_editor(atomic=self._migration.atomic) as editor:
-                    watched.apply(state, editor)
-                    self._close(editor)
-                    raise _Done  # noqa: TRY301  # it is caught outside of the transaction
-            except _Done:
-                pass
+                self._there_and_back(watched, state)
             except (Exception, SystemExit) as error:  # noqa: BLE001  # migrations raise anything
                 self.error = _told(error, self._migration)
                 self.by_code = not isinstance(error, Error)
@@ -187,6 +182,15 @@ class _Run:
             self.recorder.merge()
         if self._statements:
             self.gaps += _unmeasured(self._statements)
+
+    def _there_and_back(self, watched: Migration, state: ProjectState) -> None:
+        with (
+            contextlib.suppress(_Done),
+            self._connection.schema_editor(atomic=self._migration.atomic) as editor,
+        ):
+            watched.apply(state, editor)
+            self._close(editor)
+            raise _Done
 
     @contextlib.contextmanager
     def operation(self, index: int, editor: BaseDatabaseSchemaEditor) -> Iterator[None]:

@@ -7,11 +7,6 @@ Concurrently); ALTER TABLE … ADD CONSTRAINT reads all rows under its lock, exc
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.postgres.operations import (
-    AddConstraintNotValid,
-    AddIndexConcurrently,
-    RemoveIndexConcurrently,
-)
 from django.db.migrations import operations
 from django.db.models import CheckConstraint, UniqueConstraint
 
@@ -25,7 +20,7 @@ from django_runbook.schema.review.rules.changes import (
     has_column,
     is_indexed,
 )
-from django_runbook.schema.review.rules.steps import Step
+from django_runbook.schema.review.rules.steps import Step, is_postgresql_own
 
 APART = "SeparateDatabaseAndState, with this operation among its state_operations"
 
@@ -36,13 +31,13 @@ def risks(step: Step) -> Iterator[Risk]:
         return
     operation = step.operation
     if isinstance(operation, operations.AddIndex):
-        if not isinstance(operation, AddIndexConcurrently):
+        if not is_postgresql_own(operation, "AddIndexConcurrently"):
             yield from _index(step, operation.model_name, operation.index.name)
     elif isinstance(operation, operations.RemoveIndex):
-        if not isinstance(operation, RemoveIndexConcurrently):
+        if not is_postgresql_own(operation, "RemoveIndexConcurrently"):
             yield from _removed_index(step, operation.model_name, operation.name)
     elif isinstance(operation, operations.AddConstraint):
-        if not isinstance(operation, AddConstraintNotValid):
+        if not is_postgresql_own(operation, "AddConstraintNotValid"):
             yield from _constraint(step, operation.model_name, operation.constraint)
     elif isinstance(operation, operations.AlterUniqueTogether | operations.AlterIndexTogether):
         yield from _together(step, operation)

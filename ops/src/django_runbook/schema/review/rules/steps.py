@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.db import router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -126,6 +126,18 @@ class Walk:
             operation.state_forwards(self.migration.app_label, state)
         except Exception as error:
             raise BrokenStateError(index, f"{type(error).__name__}: {error}") from error
+
+
+def is_postgresql_own(operation: Operation, name: str) -> TypeGuard[Any]:
+    """Tell whether this is an operation of ``django.contrib.postgres``, or of a subclass.
+
+    By its name: that package cannot be imported without a driver, and without one no migration
+    that has such an operation can be loaded either.
+    """
+    return any(
+        (each.__module__, each.__name__) == ("django.contrib.postgres.operations", name)
+        for each in type(operation).__mro__
+    )
 
 
 class BrokenStateError(Exception):

@@ -3,17 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from django.contrib.postgres.operations import (
-    AddConstraintNotValid,
-    NotInTransactionMixin,
-    ValidateConstraint,
-)
 from django.db.migrations import operations
 from django.db.migrations.operations.base import Operation
 
 from django_runbook.schema.review.plan import Risk, Severity
 from django_runbook.schema.review.rules.changes import change_of, changes_schema
-from django_runbook.schema.review.rules.steps import Step
+from django_runbook.schema.review.rules.steps import Step, is_postgresql_own
 from django_runbook.schema.review.sql import lexing
 
 #: REFRESH MATERIALIZED VIEW CONCURRENTLY is the one that may be in a transaction.
@@ -62,9 +57,8 @@ def changed_table(step: Step) -> str:
         operations.AddIndex
         | operations.RemoveIndex
         | operations.AddConstraint
-        | operations.RemoveConstraint
-        | ValidateConstraint,
-    ):
+        | operations.RemoveConstraint,
+    ) or is_postgresql_own(operation, "ValidateConstraint"):
         name = operation.model_name
     else:
         return ""
@@ -87,7 +81,7 @@ def _concurrently(step: Step) -> Iterator[Risk]:
     if not step.atomic or not step.on_postgresql:
         return
     what = ""
-    if isinstance(operation, NotInTransactionMixin):
+    if is_postgresql_own(operation, "NotInTransactionMixin"):
         what = type(operation).__name__
     elif isinstance(operation, operations.RunSQL):
         texts = lexing.statements(lexing.text_of(operation.sql))
@@ -164,11 +158,15 @@ def _validated(steps: Sequence[Step]) -> Iterator[Risk]:
     added = {
         step.operation.constraint.name
         for step in steps
-        if isinstance(step.operation, AddConstraintNotValid)
+        if is_postgresql_own(step.operation, "AddConstraintNotValid")
     }
     for step in steps:
         operation = step.operation
-        if step.atomic and isinstance(operation, ValidateConstraint) and operation.name in added:
+        if (
+            step.atomic
+            and is_postgresql_own(operation, "ValidateConstraint")
+            and operation.name in added
+        ):
             yield step.risk(
                 "validate-with-add",
                 Severity.DANGER,

@@ -13,10 +13,11 @@ from typing import Any
 
 import sqlparse
 
+from django_runbook.extras import install
 from django_runbook.schema.review.plan import Risk, Severity
 from django_runbook.schema.review.sql import lexing
 
-INSTALL = "pip install squawk-cli"
+INSTALL = install("review")
 SECONDS = 60
 #: What squawk reports and this review leaves out, with the reason.
 LEFT_OUT = {

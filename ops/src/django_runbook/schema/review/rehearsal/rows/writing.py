@@ -103,13 +103,13 @@ def link(connection: BaseDatabaseWrapper, table: Table, column: str) -> None:
     All to one, and that one to none: a chain of rows never goes in a circle.
     """
     parent, key = table.foreign[column]
+    row = "ctid" if connection.vendor == "postgresql" else "rowid"  # a table may have neither
     statement = named(
-        LINK + BUT_THE_FIRST if parent == table.name else LINK,
+        (LINK + BUT_THE_FIRST if parent == table.name else LINK).replace("{row}", row),
         table=table.name,
         column=column,
         parent=parent,
         key=key,
-        row="ctid" if connection.vendor == "postgresql" else "rowid",
     )
     try:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+import django
 import psycopg
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections
@@ -27,6 +28,8 @@ ENGINES = ("sqlite", "postgresql", *(["mysql"] if GIVEN.startswith("mysql") else
 SERVER_URL = "RUNBOOK_TEST_SERVER"
 #: A server for tests may forget what it was told when the power fails.
 FAST = ("fsync", "synchronous_commit", "full_page_writes")
+#: Django 6.1 serializes nothing unless it is asked to, and warns of the argument.
+SERIALIZE: dict[str, bool] = {} if django.VERSION >= (6, 1) else {"serialize": False}
 
 
 class Server:
@@ -115,7 +118,7 @@ class Databases:
         values = connections.configure_settings({"default": values})["default"]
         connection = load_backend(values["ENGINE"]).DatabaseWrapper(values, "default")
         self._switch_to(connection)
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, **SERIALIZE)
         self._ready[engine] = connection
         return connection
 

@@ -127,7 +127,7 @@ def test_all_extras(tmp_path, package):  # noqa: F811
     made = shop(tmp_path, package, "django-runbook[all]", "psycopg[binary]")
     review = made.inv("db.plan").out
     assert re.search(
-        r"^PostgreSQL [\d.]+ \(embedded\), each with exactly its parents", review, re.M
+        r"^PostgreSQL [\d.]+ \(embedded\), each with exactly its parents", review, re.MULTILINE
     )
     assert "squawk is not installed" not in review
     made.inv("db.migrate")

@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import InternalError, OperationalError
 
+__all__ = ["main"]
+
 PIPE_CLOSED = 141
 INTERRUPTED = 130
 DATABASE = (InternalError, OperationalError)  # psycopg calls a read-only server an internal error

@@ -13,6 +13,7 @@ def lines(text: str) -> dict[str, tuple[str, str]]:
     return {name: (verdict, rest) for verdict, name, rest in split}
 
 
+@pytest.mark.locked
 def test_healthy_checkout_is_all_ok(commands, database_url, engine):
     """Every line is OK and the exit code is 0."""
     done = commands.inv("doctor", DATABASE_URL=database_url)

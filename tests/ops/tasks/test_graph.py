@@ -138,6 +138,7 @@ def test_check_of_a_stranger(tmp_path, content):
         assert tasks.fault(file, "digraph {}") == "does not show the models as they are"
 
 
+@pytest.mark.locked
 def test_committed_picture_shows_the_models(commands):
     """docs/models.svg of this repository; `inv graph` mends it."""
     done = commands.manage("model_graph", f"--root={ROOT}", DATABASE_URL="sqlite://")

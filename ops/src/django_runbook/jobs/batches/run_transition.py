@@ -1,4 +1,4 @@
-"""Runs a registered transition, with the books kept; and takes a run back."""
+"""Runs a registered transition, with the books kept, or looks what a run would find."""
 
 import datetime
 from dataclasses import dataclass, replace

@@ -15,7 +15,7 @@ class Blocker:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Migrations of one app, in a row, that become one file.
+    """A range of migrations of one app that become one file.
 
     ``names`` are those that it replaces, ``text`` the whole file; ``before`` and ``after`` numbers
     of operations; ``elided`` the data migrations that were left out, as ``0003_fill: function``.

@@ -1,4 +1,4 @@
-"""The fewest parts of a row, against every division there is."""
+"""The fewest parts of a range, against every division there is."""
 
 import itertools
 import random
@@ -17,7 +17,7 @@ MOST = 6
 
 
 def divisions(count: int) -> Iterator[list[Part]]:
-    """Yield every division of a row."""
+    """Yield every division of a range."""
     for size in range(count):
         for ends in itertools.combinations(range(1, count), size):
             edges = [0, *ends, count]

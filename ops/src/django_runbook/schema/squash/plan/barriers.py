@@ -1,4 +1,4 @@
-"""Finds which migrations of a row cannot be in one file, before any is written."""
+"""Finds which migrations of a range cannot be in one file, before any is written."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -24,7 +24,7 @@ Chain = Sequence[Migration]
 def barriers(
     loader: MigrationLoader, chain: Chain, elide: Collection[str] = (), cuts: Collection[str] = ()
 ) -> tuple[Barrier, ...]:
-    """Return all that keeps migrations of a row out of one file, each with its reason."""
+    """Return all that keeps migrations of a range out of one file, each with its reason."""
     sources = {migration.name: read(type(migration).__module__) for migration in chain}
     return (
         *_wanted(chain, cuts),
@@ -37,7 +37,7 @@ def barriers(
 
 
 def cycles(loader: MigrationLoader, chain: Chain) -> Iterator[Barrier]:
-    """Yield where another migration stands between two of the row, in the graph.
+    """Yield where another migration stands between two of the range, in the graph.
 
     It needs the first (or is to run before the second, by ``run_before``): one file would be before
     and after it.
@@ -126,7 +126,7 @@ def _named(loader: MigrationLoader, chain: Chain) -> Iterator[Barrier]:
 
 
 def _uncopied(loader: MigrationLoader, chain: Chain) -> Iterator[Barrier]:
-    """Yield those whose code cannot be copied, or names another file of the row."""
+    """Yield those whose code cannot be copied, or names another file of the range."""
     for number, migration in enumerate(chain):
         try:
             FileWriter(loader, [migration], {}, replaced=chain).text(migration.operations)

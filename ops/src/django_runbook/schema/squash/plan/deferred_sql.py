@@ -35,7 +35,7 @@ class _Born:
 
 
 class DeferredSql:
-    """Walks a row of operations with the state that each meets, and collects barriers."""
+    """Walks the operations of a range with the state that each meets, and collects barriers."""
 
     def __init__(self, app_label: str, state: ProjectState) -> None:
         self.barriers: list[Barrier] = []
@@ -49,7 +49,7 @@ class DeferredSql:
         self.outside()
 
     def outside(self) -> None:
-        """Take in the foreign keys of the state that are not in the row: they are there."""
+        """Take in the foreign keys of the state that are not in the range: they are there."""
         for key, model in self.state.models.items():
             for name, field in model.fields.items():
                 if field.remote_field and (key, name) not in self._links:

@@ -1,4 +1,4 @@
-"""Divides a row into the fewest parts, of which each may be one."""
+"""Divides a range into the fewest parts, of which each may be one."""
 
 import functools
 import math
@@ -11,7 +11,7 @@ Test = Callable[[int, int], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Barrier:
-    """No part that begins in ``low`` to ``high`` may reach ``end``; numbers in the row, and why."""
+    """No part that begins in ``low`` to ``high`` may reach ``end``; numbers in it, and why."""
 
     low: int
     high: int

@@ -1,4 +1,4 @@
-"""Makes the file that replaces a row of migrations; nothing is written yet."""
+"""Makes the file that replaces a range of migrations; nothing is written yet."""
 
 import shutil
 import subprocess
@@ -30,7 +30,7 @@ def segment(
 ) -> Segment:
     """Return the file that replaces these migrations, whole.
 
-    They stand in a row, and have the same ``atomic`` and the same base class. ``elide``: labels of
+    They are a range, and have the same ``atomic`` and the same base class. ``elide``: labels of
     ``elision.elidables`` to leave out. ``renamed``: migrations of this app that another segment
     replaces, with that one's name. The name begins with that of the first migration: so it comes
     after it in the alphabet, which is how Django finds ``__first__``. Raises ``MigrationsError``

@@ -15,8 +15,11 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-#: Invoke's parser of YAML files, which few have, and what few tasks of the kit use.
-LAZY = ("invoke.vendor.yaml", "django_runbook.tasks.processes.target", "getpass", "json")
+#: Invoke's parser of YAML files, which few have, and what few tasks use, of the kit and of Python.
+LAZY = (
+    *("invoke.vendor.yaml", "getpass", "json", "locale", "shutil", "textwrap"),
+    *("django_runbook.tasks.processes.parallel", "django_runbook.tasks.processes.target"),
+)
 LAZY_ROOM = "django_runbook.schedule."
 
 

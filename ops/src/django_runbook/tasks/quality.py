@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke import Context, Exit
 
 from django_runbook.tasks.cli.declaration import task
-from django_runbook.tasks.processes import process
+from django_runbook.tasks.processes import parallel, process
 from django_runbook.tasks.processes.command_line import line
 
 GROUP = "Quality"
@@ -56,14 +56,14 @@ def check(c: Context) -> None:
 
     settings = {**SETTINGS, "SECRET_KEY": secrets.token_urlsafe(50)}
     gates = {
-        "lint": process.Step(LINT),
-        "format": process.Step([*FORMAT, "--check", "--output-format=concise"]),
-        "types": process.Step(TYPES),
-        "django": process.Step(process.manage(c, "check_migrations", "--no-database"), settings),
-        "squashes": process.Step(process.manage(c, "squash", "--verify"), settings),
+        "lint": parallel.Step(LINT),
+        "format": parallel.Step([*FORMAT, "--check", "--output-format=concise"]),
+        "types": parallel.Step(TYPES),
+        "django": parallel.Step(process.manage(c, "check_migrations", "--no-database"), settings),
+        "squashes": parallel.Step(process.manage(c, "squash", "--verify"), settings),
         **workflow_gates(Path(c.config.runbook.root)),
     }
-    results = process.gather(c, gates)
+    results = parallel.gather(c, gates)
     for name, result in results.items():
         if result.code:
             print(f"--- {name}: {line(gates[name].argv)}\n{result.output.rstrip()}\n")
@@ -73,7 +73,7 @@ def check(c: Context) -> None:
         raise Exit(code=1)
 
 
-def workflow_gates(root: Path) -> dict[str, process.Step]:
+def workflow_gates(root: Path) -> "dict[str, parallel.Step]":
     """Return the gates of GitHub's workflows; none for a repository that has none."""
     workflows = sorted(map(str, (root / ".github/workflows").glob("*.y*ml")))
     dependabot = root / ".github/dependabot.yml"
@@ -95,7 +95,7 @@ def workflow_gates(root: Path) -> dict[str, process.Step]:
         gates["dependabot"] = [*SCHEMA, "vendor.dependabot", str(dependabot)]
     if actionlint := shutil.which("actionlint"):
         gates["actionlint"] = [actionlint, "-no-color", *workflows]
-    return {name: process.Step(argv) for name, argv in gates.items()}
+    return {name: parallel.Step(argv) for name, argv in gates.items()}
 
 
 tasks = (test, check, lint, fix, types)

@@ -4,16 +4,16 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-SECRET_NAME = re.compile(r"(?i)(key|token|secret|password|passwd|pwd)")
-SECRET_OPTION = re.compile(r"(?i)(--[\w-]*(?:token|secret|password|passwd)[\w-]*)(=.*)?", re.DOTALL)
-URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):\S*@")
+NAMED = r"(?i)(key|token|secret|password|passwd|pwd)"
+OPTION = r"(?is)(--[\w-]*(?:token|secret|password|passwd)[\w-]*)(=.*)?"
+IN_URL = r"(?<=://)([^/\s:@]*):\S*@"
 MASK = "***"
 
 
 def line(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Return a command line that can be pasted into a shell, with its secrets masked."""
     changes = [
-        f"{name}={MASK if SECRET_NAME.search(name) else shlex.quote(_mask_url(value))}"
+        f"{name}={MASK if re.search(NAMED, name) else shlex.quote(_mask_url(value))}"
         for name, value in (env or {}).items()
     ]
     return " ".join([*changes, shlex.join(_mask(argv))])
@@ -23,7 +23,7 @@ def _mask(argv: Sequence[str]) -> Iterator[str]:
     """Yield the words with passwords masked: in a URL, behind ``=``, and as the next word."""
     hide = False
     for word in argv:
-        option = SECRET_OPTION.fullmatch(word)
+        option = re.fullmatch(OPTION, word)
         if hide and not word.startswith("-"):
             yield MASK
         elif option and option[2]:
@@ -34,4 +34,4 @@ def _mask(argv: Sequence[str]) -> Iterator[str]:
 
 
 def _mask_url(word: str) -> str:
-    return URL_PASSWORD.sub(rf"\1:{MASK}@", word)
+    return re.sub(IN_URL, rf"\1:{MASK}@", word)

@@ -11,11 +11,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from invoke import Context, Exit
@@ -76,7 +73,7 @@ def become(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None
     if is_dry(c):
         print(line(argv, env))
         return
-    folder = _folder(c)
+    folder = working_folder(c)
     if folder:
         os.chdir(folder)
     sys.stdout.flush()
@@ -107,7 +104,7 @@ def run(
     with _signals_left_to_child() as children:
         try:
             child = subprocess.Popen(
-                argv, env={**os.environ, **(env or {})}, cwd=folder or _folder(c)
+                argv, env={**os.environ, **(env or {})}, cwd=folder or working_folder(c)
             )
         except FileNotFoundError as error:
             raise _absent(argv) from error
@@ -125,7 +122,7 @@ def probe(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None)
     done = subprocess.run(
         argv,
         env={**os.environ, **(env or {})},
-        cwd=_folder(c),
+        cwd=working_folder(c),
         capture_output=True,
         text=True,
         check=False,
@@ -133,49 +130,6 @@ def probe(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None)
     if done.returncode:
         raise Exit(_reason(done.stderr) or None, code=exit_code(done.returncode))
     return done.stdout
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command to run beside others."""
-
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a step came to: its exit code, seconds on the clock, and output with errors."""
-
-    code: int
-    seconds: float
-    output: str
-
-
-def gather(c: Context, steps: Mapping[str, Step]) -> dict[str, Outcome]:
-    """Run several steps at once, to the end, whatever fails. Under ``--dry`` print them instead."""
-    if is_dry(c):
-        for step in steps.values():
-            print(line(step.argv, step.env))
-        return {}
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(len(steps)) as pool:
-        return dict(zip(steps, pool.map(partial(_outcome, c), steps.values()), strict=True))
-
-
-def _outcome(c: Context, step: Step) -> Outcome:
-    start = time.monotonic()
-    done = subprocess.run(
-        step.argv,
-        env={**os.environ, **step.env},
-        cwd=_folder(c),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return Outcome(exit_code(done.returncode), time.monotonic() - start, done.stdout)
 
 
 def graphviz() -> str | None:
@@ -216,7 +170,7 @@ def _signals_left_to_child() -> Iterator[list["subprocess.Popen[bytes]"]]:
         signal.signal(signal.SIGTERM, terminate)
 
 
-def _folder(c: Context) -> Path | None:
+def working_folder(c: Context) -> Path | None:
     """Return where a child runs: where the user is, or the root for a user outside of it."""
     root = Path(c.config.runbook.root)
     return None if Path.cwd().is_relative_to(root) else root
@@ -235,7 +189,7 @@ def _reason(errors: str) -> str:
 def _short(c: Context, path: str | Path) -> str:
     """Return a path as a person inside the repository would type it, where that is shorter."""
     path, here = Path(path), Path.cwd()
-    if _folder(c) or not path.is_relative_to(here):
+    if working_folder(c) or not path.is_relative_to(here):
         return str(path)
     short = str(path.relative_to(here))
     return short if os.sep in short else os.path.join(os.curdir, short)  # noqa: PTH118  # keeps ./

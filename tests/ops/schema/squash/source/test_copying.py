@@ -1,6 +1,5 @@
 """Code that is copied out of several modules into one does there what it did."""
 
-import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from django_runbook.schema.errors import MigrationsError
 from django_runbook.schema.squash.source.copying import Copier
 from django_runbook.schema.squash.source.imports import Import, from_line, rendered
 from django_runbook.schema.squash.source.module import Source
-from django_runbook.schema.squash.source.scopes import references
 
 NAMES = "abcd"
 #: Definitions of ``{n}`` that use ``{r}``, a name that is defined before it, or hide it.
@@ -43,6 +41,9 @@ KINDS = (
     "@show\ndef {n}():\n    # {r}\n    return [{k}, '{r}']",
     "{n}: list = show({r})",
     "for {n} in [show({r})]: pass",
+    "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    {n} = [{k}, e.args, show({r})]",
+    "match [{k}, {{1: show({r})}}]:\n    case [e, {{**{n}}} as f]:\n        {n}[e] = len(f)",
+    "class {n}:\n    def __new__(cls, __x=show({r})):\n        return [__x, __class__.__mro__[1:]]",
 )
 SHOW = """\
 def show(x):
@@ -198,20 +199,3 @@ def test_imports_under_other_names(line: str, name: str, text: str) -> None:
     """An import binds another name by ``as``, and its own without."""
     one: Import = from_line(line).bound_to(name)
     assert (rendered([one]), one.binds) == (text, name)
-
-
-def test_names_of_the_module() -> None:
-    """What is read in a scope that does not bind it is the module's; the rest is not."""
-    code = ast.parse(
-        "def f(x, *, y: note = default) -> result:\n"
-        "    global g\n"
-        "    g = [z for z in outer for w in z]\n"
-        "    match x:\n"
-        "        case {'k': v, **rest}: return v, rest, free\n"
-        "    async def inner(): return x, y, seen\n"
-        "    with opened() as (h, i): del h\n"
-        "    return lambda q, r=base: (q, r, last)\n"
-    )
-    assert {found.name for found in references(code)} == {
-        *("f", "note", "default", "result", "g", "outer", "free", "seen", "opened", "base", "last")
-    }

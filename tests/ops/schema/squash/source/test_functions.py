@@ -1,5 +1,6 @@
 """Functions of migrations in squashed files: they are copied with what they need."""
 
+import sys
 from textwrap import dedent
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from django_runbook.schema.errors import MigrationsError
 from tests.ops.schema.conftest import MakeApp
 from tests.ops.schema.squash.squashed import MODEL, body, file, require_same, squashed
+
+#: Functions that are generic: by a variable of types and, since Python 3.12, by type parameters.
+GENERIC = ['U = TypeVar("U")\n\n\ndef helper(x: U) -> U:\n    return x']
+if sys.version_info >= (3, 12):
+    GENERIC += [
+        "def helper[T](x: T) -> T:\n    return x",
+        "class Box[T: int](list[T]):\n    x: T\n\n\ndef helper(x):\n    return Box([x])[0]",
+        "type Two[T] = tuple[T, T]\n\n\ndef helper(x: Two[int]):\n    return Two.__value__ and x",
+    ]
 
 
 def test_a_lambda_and_a_closure(make_app: MakeApp) -> None:
@@ -44,6 +54,24 @@ def test_a_lambda_and_a_closure(make_app: MakeApp) -> None:
     assert [one.elidable for one in migration.operations[1:]] == [False, True]
     assert migration.operations[2].code(None, None) == "ititit"
     require_same()
+
+
+@pytest.mark.parametrize("code", GENERIC)
+def test_generic_code(make_app: MakeApp, code: str) -> None:
+    """A type parameter is no name of the module: it stays, and the code is copied once."""
+    texts = [
+        file(
+            "[migrations.RunPython(fill)]",
+            f"from typing import TypeVar\nT = {number}\n\n\n{code}\n\n\n"
+            "def fill(apps, editor):\n    return T, helper(T)",
+            after=after,
+        )
+        for number, after in [(1, "0001_initial"), (2, "0002_one")]
+    ]
+    make_app("shop", m0001_initial=MODEL, m0002_one=texts[0], m0003_two=texts[1])
+    made, migration = squashed()
+    assert made.text.count("def helper") == made.text.count(code) == 1
+    assert [one.code(None, None) for one in migration.operations[1:]] == [(1, 1), (2, 2)]
 
 
 def test_a_star_import(make_app: MakeApp) -> None:

@@ -140,13 +140,16 @@ class Copier:
         taken: dict[str, Meaning] = {name: ("reserved", name) for name in RESERVED}
         taken |= {one.binds: one.meaning for one in self._imports}
         taken["models"] = ("import", "django.db", "models")
+        shared: dict[tuple[str, Meaning], str] = {}
         words = {found for source, _ in needed for found in source.words}
         for own in sorted(needed, key=lambda own: self._fixed(*own)):
-            name, meaning = own[1], self._meaning(*own, ())
+            meaning = self._meaning(*own, ())
+            name = shared.get((own[1], meaning), own[1])
             stem = own[0].module.rpartition(".")[2].partition("_")[0]
             while taken.get(name, meaning) != meaning or (name != own[1] and name in words):
                 name = f"{name}_{stem}"
             taken[name] = meaning
+            shared[own[1], meaning] = name
             self._new[own] = name
 
     def _fixed(self, source: Source, name: str) -> int:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from django_runbook.schema.errors import MigrationsError
 from django_runbook.schema.squash.source.scopes import Reference
 
-#: What stands before the name where a reference begins.
-BEFORE = rb"((?:async\s+def|def|class|global[\w\s,]*?)\s+)?"
+#: A whole word; some way on in its line, where no comment stands before it.
+WORD = rb"(?<![\w\x80-\xff])(%s)(?![\w\x80-\xff])"
+FOLLOWING = rb"[^#]*?" + WORD
+#: A change of a line: its number, from where to where, and what to.
+Change = tuple[int, int, int, bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,34 +56,38 @@ def edited(piece: Piece, renames: Iterable[tuple[Reference, str]]) -> str:
 
     Raises ``MigrationsError`` for ``import a.b``, which cannot bind another name.
     """
-    lines = list(piece.lines)
-    changes = [(found, new) for found, new in renames if new != found.name]
-    for found, _ in changes:
-        if found.unsure:
+    changes = []
+    for found, new in renames:
+        if found.unsure and new != found.name:
             raise MigrationsError(
                 f"'{found.name}' stands in a class that has one of its own. Give one another name."
             )
-    for found, new in sorted(changes, key=lambda one: (-one[0].line, -one[0].column)):
-        number = found.line - piece.first
-        if found.alias is not None:
-            number = (found.alias.end_lineno or found.line) - piece.first
-        lines[number] = _renamed(lines[number], found, new, piece.indents[number])
+        if not found.unsure and new != found.written:
+            changes.append(_change(piece, found, new))
+    lines = list(piece.lines)
+    for number, begin, end, text in sorted(changes, reverse=True):
+        lines[number] = lines[number][:begin] + text + lines[number][end:]
     return b"".join(lines).decode().rstrip()
 
 
-def _renamed(line: bytes, found: Reference, new: str, indent: int) -> bytes:
+def _change(piece: Piece, found: Reference, new: str) -> Change:
     if found.alias is not None:
-        end = (found.alias.end_col_offset or 0) - indent
+        number = (found.alias.end_lineno or found.line) - piece.first
+        end = (found.alias.end_col_offset or 0) - piece.indents[number]
         if found.alias.asname:
-            return line[: end - len(found.name.encode())] + new.encode() + line[end:]
+            return number, end - len(found.written.encode()), end, new.encode()
         if "." in found.alias.name:
             raise MigrationsError(f"'import {found.alias.name}' cannot bind '{new}'.")
-        return line[:end] + f" as {new}".encode() + line[end:]
-    begin = found.column - indent
-    pattern = re.compile(BEFORE + re.escape(found.name.encode()) + rb"\b")
-    if begin < 0 or not pattern.match(line[begin:]):  # before Python 3.12, inside an f-string
-        raise MigrationsError(f"'{found.name}' in a formatted string cannot become '{new}'.")
-    return line[:begin] + pattern.sub(rb"\g<1>" + new.encode(), line[begin:], count=1)
+        return number, end, end, f" as {new}".encode()
+    first = found.line - piece.first
+    column = found.column - piece.indents[first]
+    word = re.compile((FOLLOWING if found.follows else WORD) % re.escape(found.written.encode()))
+    for number in range(first, len(piece.lines) if found.follows else first + 1):
+        match = word.match(piece.lines[number], column if number == first else 0)
+        if match and column >= 0:
+            return number, *match.span(1), new.encode()
+    # before Python 3.12, it is not known where a name in a formatted string stands
+    raise MigrationsError(f"'{found.name}' in a formatted string cannot become '{new}'.")
 
 
 def _is_comment(line: bytes, column: int) -> bool:

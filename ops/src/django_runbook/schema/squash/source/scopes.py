@@ -5,6 +5,7 @@ Annotations that are strings are not read.
 """
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from django_runbook.schema.squash.source.meanings import Kind, Scope, mangled
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+#: Whether annotations are code of their own, which is run when somebody asks for them.
+LAZY = sys.version_info >= (3, 14)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,8 @@ class _Reader(ast.NodeVisitor):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.simple or node.value or not isinstance(node.target, ast.Name):
             self.visit(node.target)  # `(x): int` makes no name
-        self._visit([node.annotation, node.value])
+        self._annotations([node.annotation])
+        self._visit([node.value])
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):
@@ -139,7 +143,7 @@ class _Reader(ast.NodeVisitor):
         self._visit([*node.decorator_list, *_defaults(node.args)])
         arguments = _arguments(node.args)
         with self._generic(node):
-            self._visit([*(one.annotation for one in arguments), node.returns])
+            self._annotations([*(one.annotation for one in arguments), node.returns])
             with self._inside("function", [one.arg for one in arguments]):
                 self._visit(node.body)
 
@@ -179,6 +183,10 @@ class _Reader(ast.NodeVisitor):
         for node in nodes:
             if node:
                 self.visit(node)
+
+    def _annotations(self, nodes: Iterable[ast.AST | None]) -> None:
+        with self._inside("annotation") if LAZY else nullcontext():
+            self._visit(nodes)
 
     @contextmanager
     def _inside(self, kind: Kind, own: Iterable[str] = ()) -> Iterator[None]:

@@ -36,10 +36,11 @@ def expire(
 ) -> None:
     """Expire the trials that are over (expire_trials)."""
     at = target.ask(c)
-    if at.unapplied and not at.embedded:
+    if at.unapplied and (at.protected or not at.embedded):
         raise Exit(f"{at}: {at.unapplied[0]} is not applied. Run 'inv db.migrate' first.", code=3)
     if at.unapplied:
-        print(f"Applying {len(at.unapplied)} migration(s) to {at.database}", file=sys.stderr)
+        if not process.is_dry(c):
+            print(f"Applying {len(at.unapplied)} migration(s) to {at.database}", file=sys.stderr)
         process.run(c, process.manage(c, "migrate", "--verbosity=0"))
     options = process.options(
         dry_run=dry_run,

@@ -69,6 +69,7 @@ def test_dry_expire_prints_its_two_steps(commands, empty_database_url):
         "migrate --verbosity=0",
         "expire_trials --dry-run",
     ]
+    assert (done.code, done.err) == (0, "")
     assert not Path(empty_database_url.removeprefix("sqlite:///")).exists()
 
 
@@ -189,3 +190,17 @@ def test_test_passes_options_and_paths_on(commands):
     assert (done.code, done.err) == (0, "")
     assert "test_accounts.py::test_opened_with_the_user[postgresql]" in done.out
     assert re.fullmatch(r"\d+ tests collected in \S+s", done.out.splitlines()[-1])
+
+
+@pytest.mark.engines("sqlite")
+def test_expire_migrates_nothing_of_a_protected_file(commands, empty_database_url):
+    """On a production SQLite file it refuses, as on a server, and makes no file."""
+    env = {"DATABASE_URL": empty_database_url, "ENVIRONMENT": "production"}
+    done = commands.inv("expire", **env)
+    file = Path(empty_database_url.removeprefix("sqlite:///"))
+    assert (done.code, done.out) == (3, "")
+    assert done.err == (
+        f"production sqlite {file}: contenttypes.0001_initial is not applied. "
+        "Run 'inv db.migrate' first.\n"
+    )
+    assert not file.exists()

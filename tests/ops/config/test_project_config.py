@@ -178,8 +178,8 @@ def test_bad_environment_is_one_line_without_its_address(written, tmp_path, line
         (
             "[tool.django-runbook.job.expire_trials]",
             (
-                "tool.django-runbook.job is not a known key; allowed: manage, protected. "
-                "A job is a table, as in [tool.django-runbook.jobs.expire_trials]."
+                "tool.django-runbook.job is not a known key; allowed: manage, protected, "
+                "unprotected. A job is a table, as in [tool.django-runbook.jobs.expire_trials]."
             ),
         ),
     ],

@@ -31,6 +31,11 @@ TABLES = ("environments", "jobs", "schedule")
 VARIABLE = rules.variable('an environment variable, as in production = "PRODUCTION_DATABASE_URL"')
 
 
+def _are_names(value: Any) -> bool:
+    """Tell whether this is a list of texts."""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Keys:
     """The keys of the table itself, as they are written."""
@@ -41,11 +46,14 @@ class Keys:
         default=MANAGE,
     )
     protected: tuple[str, ...] = key(
-        Rule(
-            lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-            'a list of environments, as in protected = ["staging"]',
-        ),
+        Rule(_are_names, 'a list of environments, as in protected = ["staging"]'),
         "The environments, beside production, where what destroys asks for the database's name.",
+        default=(),
+    )
+    unprotected: tuple[str, ...] = key(
+        Rule(_are_names, 'a list of environments, as in unprotected = ["review"]'),
+        "The environments, beside local, dev, test and demo, where nobody loses anything. One that "
+        "stands in neither list is protected.",
         default=(),
     )
 
@@ -61,6 +69,7 @@ class Config:
     root: Path
     manage: Path
     protected: frozenset[str]
+    unprotected: frozenset[str] = frozenset()
     jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
     schedule: Schedule = field(default_factory=Schedule)
     environments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -102,7 +111,8 @@ def load(root: Path) -> Config:
     return Config(
         root=root,
         manage=_manage(file, own.get("manage", Keys.manage)),
-        protected=frozenset({"production", *_protected(file, own.get("protected", []))}),
+        protected=frozenset({"production", *_names(file, "protected", own)}),
+        unprotected=frozenset(_names(file, "unprotected", own)),
         jobs=MappingProxyType({name: read_job(file, name, value) for name, value in jobs.items()}),
         schedule=read_schedule(file, table.get("schedule", {})),
         environments=MappingProxyType(_environments(file, table.get("environments", {}))),
@@ -142,10 +152,10 @@ def _manage(file: Path, value: Any) -> Path:
     return path
 
 
-def _protected(file: Path, value: Any) -> tuple[str, ...]:
-    """Return the environments that are protected beside production."""
-    names: tuple[str, ...] = require(file, TABLE, "protected", value, keys(Keys))
-    return names
+def _names(file: Path, key: str, table: Mapping[str, Any]) -> list[str]:
+    """Return a list of environments, in the one spelling in which they are compared."""
+    names: tuple[str, ...] = require(file, TABLE, key, table.get(key, []), keys(Keys))
+    return [name.strip().casefold() for name in names]
 
 
 def _environments(file: Path, value: Any) -> dict[str, str]:

@@ -9,6 +9,17 @@ class NoClientError(Exception):
     """The database's client program is not installed. The message says how to get it."""
 
 
+class NotReadOnlyError(Exception):
+    """A shell that should only read was not started: the server did not say that it does so.
+
+    ``asked``: it answered, and the session could have written.
+    """
+
+    def __init__(self, message: str, *, asked: bool) -> None:
+        super().__init__(message)
+        self.asked = asked
+
+
 class BackupRefusedError(Exception):
     """A backup or a restore was refused; nothing was changed. The message says what mends it."""
 
@@ -27,3 +38,7 @@ class OtherDatabaseError(Exception):
 
 class MigrationsError(Exception):
     """The migrations cannot be used as they are. The message names the file and what mends it."""
+
+
+class GuardError(Exception):
+    """A protected target was not confirmed; nothing was touched. The message says how to."""

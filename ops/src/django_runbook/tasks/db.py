@@ -5,7 +5,7 @@ from invoke import Collection, Context
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.cli.operands import APP, need, words
 from django_runbook.tasks.processes import target
-from django_runbook.tasks.processes.process import become, manage, options, require, run, typed
+from django_runbook.tasks.processes.process import become, manage, options, require, typed
 
 GROUP = "Database"
 MIGRATION = "A migration's name or how it begins; zero undoes all."
@@ -47,10 +47,10 @@ def migrate(
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,
         wait=wait,
+        confirm=confirm,
     )
-    arguments = [*words(app_label, migration_name), *chosen, *typed()]
-    target.guard_migrate(c, arguments, confirm=confirm)
-    become(c, manage(c, "migrate", *arguments))
+    target.require_guard(c)
+    become(c, manage(c, "migrate", *words(app_label, migration_name), *chosen, *typed()))
 
 
 @task(
@@ -123,14 +123,15 @@ def check(c: Context) -> None:
     help={
         "write": "Allow writing to a protected target, which is read-only without it.",
         "sql": "Run this query and leave.",
+        "confirm": CONFIRM,
     },
 )
-def shell(c: Context, write: bool = False, sql: str | None = None) -> None:
+def shell(
+    c: Context, write: bool = False, sql: str | None = None, confirm: str | None = None
+) -> None:
     """Open psql, sqlite3 or mysql (dbshell)."""
-    at = target.ask(c)
-    read_only = target.is_protected(c, at) and not write
-    target.show(at, "Read-only shell (--write allows more)" if read_only else "Shell")
-    become(c, manage(c, "dbshell", *options(read_only=read_only, sql=sql), *typed()))
+    chosen = options(write=write, sql=sql, confirm=confirm)
+    become(c, manage(c, "dbshell", *chosen, *_client_words(typed())))
 
 
 @task(help={"timeout": "Seconds to wait at the most."})
@@ -151,6 +152,7 @@ def backup(c: Context, output: str | None = None) -> None:
     help={
         "file": "A backup that inv db.backup wrote.",
         "allow-state-change": "Restore although the migrations differ.",
+        "no-backup": "Do not save first what is replaced, on a protected target.",
         "confirm": CONFIRM,
     },
 )
@@ -158,29 +160,35 @@ def restore(
     c: Context,
     file: str | None = None,
     allow_state_change: bool = False,
+    no_backup: bool = False,
     confirm: str | None = None,
 ) -> None:
     """Replace all that is in the database by a backup."""
     need(file, file, "inv db.restore var/backups/FILE")
-    target.guard(c, target.ask(c), "Restore into", confirm=confirm)
-    chosen = options(allow_state_change=allow_state_change)
+    chosen = options(allow_state_change=allow_state_change, no_backup=no_backup, confirm=confirm)
     become(c, manage(c, "restore", *chosen, *words(file), *typed()))
 
 
-@task(help={"confirm": CONFIRM})
+@task(passes_on=True, help={"confirm": CONFIRM})
 def flush(c: Context, confirm: str | None = None) -> None:
     """Delete every row and keep the tables (flush)."""
-    target.guard(c, target.ask(c), "Delete every row of", confirm=confirm)
-    become(c, manage(c, "flush", "--no-input"))
+    target.require_guard(c)
+    become(c, manage(c, "flush", "--no-input", *options(confirm=confirm), *typed()))
 
 
-@task(help={"confirm": CONFIRM})
+@task(passes_on=True, help={"confirm": CONFIRM})
 def reset(c: Context, confirm: str | None = None) -> None:
     """Drop the database, make it anew, migrate (reset_db)."""
     require("django_extensions", "inv db.reset")
-    target.guard(c, target.ask(c), "Drop and make anew", confirm=confirm)
-    run(c, manage(c, "reset_db", "--noinput", "--close-sessions"))
-    become(c, manage(c, "migrate"))
+    target.require_guard(c)
+    fixed = ("--noinput", "--close-sessions", "--migrate")
+    become(c, manage(c, "reset_db", *fixed, *options(confirm=confirm), *typed()))
+
+
+def _client_words(given: list[str]) -> list[str]:
+    """Return what was typed for dbshell: words of the client stand behind a ``--`` of their own."""
+    own = not given or "--" in given or given[0].startswith("--database")
+    return given if own else ["--", *given]
 
 
 collection = Collection(

@@ -9,6 +9,7 @@ from django_runbook.tasks.processes import target
 from django_runbook.tasks.processes.process import (
     become,
     config,
+    is_dry,
     manage,
     options,
     require,
@@ -23,7 +24,7 @@ GROUP = "Development"
 def setup(c: Context) -> None:
     """Make this checkout ready: .env and migrations."""
     at = target.ask(c)
-    if target.is_protected(c, at):
+    if at.protected:
         raise Exit(f"Refused: {at} is protected; setup is for a developer's database.", code=3)
     target.show(at, "Set up")
     run(c, manage(c, "migrate"))
@@ -69,7 +70,8 @@ def app(c: Context, name: str | None = None) -> None:
         raise Exit(f"{folder} exists already; nothing was written.", code=3)
     # There, because startapp makes no folder that it is given, and takes an empty one for a module.
     run(c, manage(c, "startapp", name, *typed(), absolute=True), folder=folder.parent)
-    print(f'Next: add "{name}" to INSTALLED_APPS.', file=sys.stderr)
+    if not is_dry(c):
+        print(f'Next: add "{name}" to INSTALLED_APPS.', file=sys.stderr)
 
 
 @task(passes_on=True)

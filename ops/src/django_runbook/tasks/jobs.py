@@ -7,7 +7,6 @@ from typing import Any
 from invoke import Collection, Context, Exit
 
 from django_runbook.tasks.cli.declaration import task
-from django_runbook.tasks.processes import target
 from django_runbook.tasks.processes.process import become, manage, options, typed
 
 GROUP = "Jobs"
@@ -110,8 +109,7 @@ def undo(
 ) -> None:
     """Put back what a run changed (undo_run)."""
     number = _number(run, "inv jobs.undo 12")
-    target.guard(c, target.ask(c), f"Undo run {number} in", confirm=confirm)
-    chosen = options(max_seconds=max_seconds, json=json)
+    chosen = options(confirm=confirm, max_seconds=max_seconds, json=json)
     become(c, manage(c, "undo_run", number, *chosen, *typed()))
 
 

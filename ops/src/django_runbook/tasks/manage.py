@@ -3,10 +3,9 @@
 from invoke import Context
 
 from django_runbook.tasks.cli.declaration import task
-from django_runbook.tasks.processes import process, target
+from django_runbook.tasks.processes import process
 
 GROUP = "Any command"
-DESTRUCTIVE = ("flush", "reset_db", "reset_schema", "restore", "undo_run")
 
 
 @task(
@@ -16,8 +15,5 @@ DESTRUCTIVE = ("flush", "reset_db", "reset_schema", "restore", "undo_run")
 def manage(c: Context, confirm: str | None = None) -> None:
     """Run any command: inv manage -- COMMAND ARGUMENTS."""
     command, *arguments = process.typed() or ["help"]
-    if command == "migrate":
-        target.guard_migrate(c, arguments, confirm=confirm)
-    elif command in DESTRUCTIVE:
-        target.guard(c, target.ask(c), command, confirm=confirm)
-    process.become(c, process.manage(c, command, *arguments))
+    confirmed = process.options(confirm=confirm)
+    process.become(c, process.manage(c, command, *confirmed, *arguments))

@@ -12,11 +12,11 @@ from invoke import Collection, Context, Exit
 from django_runbook.config import ConfigError, Job
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.processes import process
-from django_runbook.tasks.processes.target import REFUSED
 
 if TYPE_CHECKING:
     from django_runbook.schedule.rendered import Verdict
 
+REFUSED = 3
 GROUP = "Jobs"
 USAGE = 2
 WORKFLOWS = Path(".github/workflows")

@@ -17,6 +17,7 @@ from django_runbook.jobs.ledger import runs
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.notify import pings
+from django_runbook.schema.secrets import masked
 
 SOON = 0.5  # seconds, within which the run of a command that must end is closed, or not
 TELL = {
@@ -37,13 +38,15 @@ class Recording:
         self.status = Status.SUCCEEDED
         self.reason = ""
         self.output = ""
+        #: Whether the command has removed its own row: then there is nothing to close.
+        self.removed = False
         self.warnings: list[str] = []
         self._start = time.monotonic()
         self._first = threading.Thread(target=self._tell_start, daemon=True)
 
     def says(self, status: Status, reason: str) -> None:
         """Take down how the run came out."""
-        self.status, self.reason = status, reason
+        self.status, self.reason = status, masked(reason)
 
     @property
     def seconds(self) -> float:
@@ -130,7 +133,11 @@ def _kept(run: Run) -> str:
 def _close(recording: Recording) -> None:
     """Close the run, and tell the heartbeats: not of one that was taken for lost meanwhile."""
     ended = (recording.status, recording.reason, recording.output)
-    if _quietly(recording, lambda run: runs.close(run, *ended)) is False:
+    if recording.removed:
+        recording.warnings.append(
+            f"Run {recording.run.pk} is not in the ledger: {recording.job.name} has removed it."
+        )
+    elif _quietly(recording, lambda run: runs.close(run, *ended)) is False:
         recording.says(Status.LOST, "it was taken for lost before it was closed")
         recording.warnings.append(f"Run {recording.run.pk}: {recording.reason}.")
     recording.ended()

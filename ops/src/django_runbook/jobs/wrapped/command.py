@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -23,6 +22,7 @@ from django_runbook.jobs.errors import FailedError, FencedError
 from django_runbook.jobs.ledger.recording import Recording, recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Run, Status
+from django_runbook.schema.secrets import masked
 
 #: The run that a command belongs to, in its environment.
 INSIDE = "RUNBOOK_RUN"
@@ -31,7 +31,6 @@ KILL_SECONDS = 10.0  # from SIGTERM to SIGKILL, where a command does not end
 LOOK_SECONDS = 0.1
 TAIL = 10_000  # bytes of output that the ledger keeps, and a ping carries
 ENDS = {0: Status.SUCCEEDED, 3: Status.REFUSED, 4: Status.STOPPED}
-PASSWORD = re.compile(rb"(?<=://)([^/\s:@]*):[^/\s@]*@")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ def run_command(
     """
     with recorded(job, order) as recording:
         code = _Child(recording, argv, out, err).wait(max_seconds)
-    run = Run.objects.get(pk=recording.run.pk)
+    run = as_recorded(recording.run) or recording.run
     return CommandResult(
         run=run.pk,
         slot=run.slot,
@@ -76,6 +75,20 @@ def run_command(
         reason=recording.reason,
         warnings=tuple(recording.warnings),
     )
+
+
+def as_recorded(run: Run) -> Run | None:
+    """Return the run as its row stands; None where the command itself has removed it.
+
+    A command that rebuilds an SQLite file leaves the open one without a name: it is opened anew.
+    """
+    connection = connections[run._state.db or DEFAULT_DB_ALIAS]
+    if not connection.in_atomic_block:
+        connection.close()
+    try:
+        return Run.objects.filter(pk=run.pk).first()
+    except Error:
+        return None  # the tables are gone as well
 
 
 class _Child:
@@ -151,9 +164,11 @@ class _Child:
 
     def _came_out(self, code: int) -> int:
         recording = self._recording
-        recording.output = PASSWORD.sub(rb"\1:***@", self._tail).decode("utf-8", "replace")
+        recording.output = _end(self._tail)
         status = ENDS.get(code, Status.FAILED)
-        said = Run.objects.values_list("reason", flat=True).get(pk=recording.run.pk)
+        found = as_recorded(recording.run)
+        recording.removed = found is None
+        said = found.reason if found else ""
         ended = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         recording.says(status, "" if code == 0 else said or self._late or ended)
         return 128 - code if code < 0 else code
@@ -167,13 +182,21 @@ class _Child:
             with pipe:
                 while chunk := os.read(pipe.fileno(), 65_536):
                     self._tail += chunk
-                    del self._tail[:-TAIL]
+                    del self._tail[
+                        : -2 * TAIL
+                    ]  # more than is kept: no secret is cut before it is masked
                     if reading:
                         reading = _written(to, chunk)
 
         thread = threading.Thread(target=pump, daemon=True)
         thread.start()
         return thread
+
+
+def _end(output: bytes | bytearray) -> str:
+    """Return the end of what a command printed, without secrets."""
+    said = masked(output.decode("utf-8", "replace")).encode()
+    return said[-TAIL:].decode("utf-8", "ignore")
 
 
 def _written(to: int, chunk: bytes) -> bool:

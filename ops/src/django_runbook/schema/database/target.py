@@ -1,19 +1,25 @@
 """Reads of the target and of its migrations."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from django_runbook.schema.database.files import require_file
+from django_runbook.schema.database.protection import environment, protected_because
+from django_runbook.schema.database.reached import reached
 from django_runbook.schema.errors import UnappliedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The database and environment that a command touches; never the password."""
+    """The database and environment that a command touches; never the password.
+
+    ``why`` says why it is protected; empty where it is not. ``replica``: the server takes no
+    writes. ``answered``: whether the server itself said all that.
+    """
 
     environment: str
     engine: str
@@ -21,19 +27,46 @@ class Target:
     port: str
     database: str
     user: str
+    alias: str
+    why: str
+    replica: bool
+    answered: bool
+
+    @property
+    def protected(self) -> bool:
+        """Whether what destroys it wants its name."""
+        return bool(self.why)
+
+    @property
+    def name(self) -> str:
+        """What is typed to confirm: the database's name, of an SQLite file its last part."""
+        return PurePath(self.database).name if self.engine == "sqlite" else self.database
+
+    def __str__(self) -> str:
+        """Return the target as one line, such as ``production postgresql me@db:5432/app``."""
+        place = f"{self.host}:{self.port}".strip(":")
+        owner = f"{self.user}@" if self.user else ""
+        where = self.database if self.engine == "sqlite" else f"{owner}{place}/{self.database}"
+        return f"{self.environment} {self.engine} {where}".strip()
 
 
-def target(alias: str = DEFAULT_DB_ALIAS) -> Target:
-    """Return what the settings say of the database; nothing is connected to."""
-    connection = connections[alias]
-    values = connection.settings_dict
+def target(alias: str = DEFAULT_DB_ALIAS, *, connect: bool = True) -> Target:
+    """Return what a command with this alias would touch: asked of the server where it answers.
+
+    An SQLite file that does not exist is not made. Without ``connect`` the settings alone speak.
+    """
+    found, at = environment(), reached(alias, connect=connect)
     return Target(
-        environment=getattr(settings, "ENVIRONMENT", ""),
-        engine=connection.vendor,
-        host=str(values["HOST"]),
-        port=str(values["PORT"]),
-        database=str(values["NAME"]),
-        user=str(values["USER"]),
+        alias=alias,
+        environment=found.name,
+        engine=connections[alias].vendor,
+        host=at.host,
+        port=at.port,
+        database=at.database,
+        user=at.user,
+        why=protected_because(found, at),
+        replica=at.replica,
+        answered=at.answered,
     )
 
 
@@ -73,7 +106,11 @@ def steps(
 
 
 def require_applied(alias: str = DEFAULT_DB_ALIAS) -> None:
-    """Raise ``UnappliedError`` unless every migration is applied."""
+    """Raise ``UnappliedError`` unless every migration is applied.
+
+    Raises ``NoSuchFileError`` for an SQLite file that is not there: its path may be misspelt.
+    """
+    require_file(connections[alias])
     missing = unapplied(alias)
     if missing:
         more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"

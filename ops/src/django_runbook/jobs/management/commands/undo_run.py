@@ -11,21 +11,27 @@ from django_runbook.jobs.batches.undo import UndoResult, undo_run
 from django_runbook.jobs.management.base import RecordedCommand
 from django_runbook.jobs.management.formats import as_json, moment
 from django_runbook.jobs.watch.status import due_now, next_slot
+from django_runbook.schema.guard.commands import add_confirm, confirmed
+from django_runbook.text.numbers import whole
 
 
 class Command(RecordedCommand):
-    """Calls the service and prints. Nobody is asked here: ``inv jobs.undo`` does that."""
+    """Asks on a protected target, calls the service, prints."""
 
     help = "Put back the rows that a run changed and that are still as it set them"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the run."""
-        parser.add_argument("run", type=int, metavar="RUN", help="The number of the run.")
+        parser.add_argument(
+            "run", type=whole(least=1), metavar="RUN", help="The number of the run."
+        )
         super().add_arguments(parser)
+        add_confirm(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Undo the run; exit code 3 where that is refused, 4 where it was stopped early."""
         with self.running(options) as run:
+            confirmed(options, f"Undo run {options['run']} in")
             done = undo_run(options["run"], order=run.order, stop=run.stop, watch=run.watch)
             now = timezone.now()
             due, slot = due_now(done.job, now), next_slot(done.job, now)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from django_runbook.config import ConfigError, of_settings
 from django_runbook.schema.errors import MigrationsError
+from django_runbook.schema.guard.commands import add_confirm, confirmed
 from django_runbook.schema.history.graph import loaded
 from django_runbook.schema.history.near_names import require_apps
 from django_runbook.schema.management.arguments import add_database
@@ -24,6 +25,7 @@ from django_runbook.schema.squash.finish.proved_files import folder_of, land, pr
 from django_runbook.schema.squash.finish.transition import finish, prepare
 from django_runbook.schema.squash.finish.worktree import require_committed
 from django_runbook.schema.squash.proof.verification import verify
+from django_runbook.text.cleaning import unbroken
 
 WRONG_USAGE = 2
 HELP = {
@@ -61,6 +63,7 @@ class Command(BaseCommand):
         add("--no-environments", action="store_true")
         add_database(parser, "The alias to try the migrations out for, on scratch databases.")
         add("--json", action="store_true")
+        add_confirm(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Squash, verify or finish; exit code 3 where that is refused, 1 where it fails."""
@@ -129,12 +132,13 @@ class Command(BaseCommand):
         lines = [*problems, *map(report.unready_line, prepared.unready)]
         if lines:
             for line in lines:
-                self.stderr.write(line)
+                self.stderr.write(unbroken(line))
             raise MigrationsError(
                 f"Not every environment has recorded the squash of {prepared.app_label}; "
                 "nothing was changed."
             )
         if not options["dry_run"]:
+            confirmed(options, f"Remove squashed migrations of {prepared.app_label}, applied to")
             finish(prepared)
         self._print(*report.finish_lines(prepared, done=not options["dry_run"]))
 

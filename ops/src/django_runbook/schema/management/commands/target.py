@@ -1,16 +1,14 @@
 """`manage.py target`: which database and environment a command touches. Reads only."""
 
 import json
-from argparse import REMAINDER
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management import load_command_class
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.migrations.exceptions import AmbiguityError
+from django.core.management.base import BaseCommand, CommandParser
 
-from django_runbook.schema.database.target import steps, target, unapplied
+from django_runbook.schema.database.target import target, unapplied
 from django_runbook.schema.management.arguments import add_database
+from django_runbook.text.cleaning import unbroken
 
 
 class Command(BaseCommand):
@@ -22,9 +20,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--database`` and ``--json``."""
         add_database(parser, "The alias to ask about.")
-        parser.add_argument(
-            "--migrate", nargs=REMAINDER, help="Say what a migrate with these words would do."
-        )
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -33,28 +28,9 @@ class Command(BaseCommand):
             **asdict(target(options["database"])),
             "unapplied": unapplied(options["database"]),
         }
-        if options["migrate"] is not None:
-            facts["forwards"], facts["backwards"] = planned(options["migrate"])
         if options["json"]:
             self.stdout.write(json.dumps(facts))
             return
         for name, value in facts.items():
             shown = ", ".join(value) if isinstance(value, list) else value
-            self.stdout.write(f"{name:<12} {shown or '-'}")
-
-
-def planned(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return what ``migrate`` with these arguments would apply, and what it would undo.
-
-    Nothing where it only looks. What is wrong in the arguments, ``migrate`` itself says.
-    """
-    parser = load_command_class("django_runbook.schema", "migrate").create_parser(
-        "manage.py", "migrate"
-    )
-    try:
-        parsed = parser.parse_args(arguments)
-        if parsed.plan or parsed.check_unapplied:
-            return [], []
-        return steps(parsed.app_label, parsed.migration_name, parsed.database)
-    except (AmbiguityError, CommandError, KeyError):
-        return [], []
+            self.stdout.write(unbroken(f"{name:<12} {shown or '-'}"))

@@ -94,9 +94,20 @@ class Environment:
 
 def _read(file: Path) -> dict[str, str]:
     """Return the variables of a ``.env`` file; an absent file has none."""
-    if not file.is_file():
-        return {}
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+    try:
+        if not file.is_file():
+            return {}
+        text = file.read_text("utf-8")
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{file} cannot be read: {error.strerror}. Check who may read it."
+        ) from error
+    except UnicodeDecodeError as error:
+        at = error.object[: error.start].count(b"\n") + 1
+        raise ImproperlyConfigured(
+            f"{file}, line {at}: a byte that is not UTF-8. Save the file as UTF-8."
+        ) from error
+    for number, line in enumerate(text.splitlines(), start=1):
         if line and not line.startswith("#") and not re.match(r"(export )?\w+=", line):
             raise ImproperlyConfigured(f"{file}, line {number}: write NAME=value, or begin with #.")
 

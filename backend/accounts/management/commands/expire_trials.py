@@ -12,6 +12,8 @@ from django.utils import timezone
 from accounts.services import ExpireResult, expire_trials
 from django_runbook.jobs import JobCommand
 
+FIRST_YEAR, LAST_YEAR = 1970, 9000  # no trial is older, and a calendar ends with the year 9999
+
 
 def instant(text: str) -> datetime.datetime:
     """Read an ISO 8601 time with its zone, such as ``2026-03-01T04:00Z``."""
@@ -21,6 +23,8 @@ def instant(text: str) -> datetime.datetime:
         value = None
     if value is None or value.tzinfo is None:
         raise ArgumentTypeError(f"'{text}' is not a time with its zone, as in 2026-03-01T04:00Z")
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ArgumentTypeError(f"'{text}' is not in the years from {FIRST_YEAR} to {LAST_YEAR}")
     return value
 
 

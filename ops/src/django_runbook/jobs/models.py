@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from django_runbook.jobs.database.clock import Now
+from django_runbook.jobs.database.fields import ForeignLine, ForeignText
 
 
 class Status(models.TextChoices):
@@ -34,20 +35,20 @@ class Run(models.Model):
     finished = models.DateTimeField(null=True, blank=True)
     exclusive = models.BooleanField(default=False)
     token = models.UUIDField(default=uuid.uuid4, unique=True)
-    user = models.CharField(max_length=150, blank=True)
-    host = models.CharField(max_length=255, blank=True)
+    user = ForeignLine(max_length=150, blank=True)
+    host = ForeignLine(max_length=255, blank=True)
     pid = models.PositiveBigIntegerField(default=0)
-    ci_url = models.CharField(max_length=500, blank=True)
+    ci_url = ForeignLine(max_length=500, blank=True)
     parameters = models.JSONField(default=dict)
     #: What a transition does: ``model``, ``was`` and ``to``. Empty for any other command.
     change = models.JSONField(default=dict)
     due = models.PositiveBigIntegerField(null=True, blank=True)
     changed = models.PositiveBigIntegerField(default=0)
     batches = models.PositiveIntegerField(default=0)
-    reason = models.TextField(blank=True)
-    output = models.TextField(blank=True)
+    reason = ForeignText(blank=True)
+    output = ForeignText(blank=True)
     allow = models.PositiveBigIntegerField(null=True, blank=True)
-    allow_reason = models.TextField(blank=True)
+    allow_reason = ForeignText(blank=True)
     continues = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     undoes = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="undone_by"

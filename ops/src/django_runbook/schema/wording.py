@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django_runbook.text.cleaning import one_line
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as ``1 row`` or ``2,000 rows``."""
@@ -14,8 +16,8 @@ def first(names: Sequence[str]) -> str:
 
 
 def flat(text: str | None) -> str:
-    """Return a text on one line; nothing for none."""
-    return " ".join((text or "").split())
+    """Return a text on one line, cleaned; nothing for none."""
+    return one_line(text or "")
 
 
 def detail(definition: str | None) -> str:

@@ -127,3 +127,12 @@ def test_a_redirect_out_of_the_web(watcher, place):
     assert pings.started(monitor(watcher.url)) == [
         "The heartbeat of expire_trials could not be sent: the server answered 302."
     ]
+
+
+def test_no_secret_is_sent(watcher, monkeypatch):
+    """What a watcher gets of the output holds neither a password nor a secret of the process."""
+    monkeypatch.setenv("DEPLOY_TOKEN", "s3cr3t-of-env")
+    note = "see postgres://me:p@ss/w0rd@host/x with s3cr3t-of-env"
+    assert pings.failed(monitor(f"{watcher.url}/key"), note=note, seconds=1) == []
+    sent = b"see postgres://me:***@host/x with ***"
+    assert watcher.calls == [Call("POST", f"/key/fail?rid={RUN}", sent)]

@@ -220,12 +220,12 @@ def test_a_limit_that_the_database_has_not(shop: Path, database: BaseDatabaseWra
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--wait=-1", "argument --wait: '-1' is no number of seconds: 0 or more."),
+        ("--wait=-1", "argument --wait: '-1' is no number of seconds: 0 to 2147483."),
         (
             "--lock-timeout=nan",
-            "argument --lock-timeout: 'nan' is no number of seconds: 0 or more.",
+            "argument --lock-timeout: 'nan' is no number of seconds: 0 to 2147483.",
         ),
-        ("--lock-retries=x", "argument --lock-retries: 'x' is no number: 0 or more."),
+        ("--lock-retries=x", "argument --lock-retries: 'x' is not a whole number of at least 0"),
     ],
 )
 def test_bad_values_name_the_option(option: str, said: str) -> None:

@@ -8,6 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_runbook.schema.fingerprints.reading import fingerprint
 from tests.ops.schema.fingerprints.drifting import body, execute, schema_drift
+from tests.ops.text.hostile import NAME, harmful
 
 pytestmark = pytest.mark.slow
 REPORT = """\
@@ -143,3 +144,17 @@ def test_json(live: BaseDatabaseWrapper) -> None:
     )
     assert (found["drift"], found["unmanaged"], found["applied"]) == (True, ["legacy"], 2)
     assert (error, code) == ("Drift: 2 differences.", 1)
+
+
+def test_names_steer_nothing(live: BaseDatabaseWrapper) -> None:
+    """A table and a column can be called anything: each is one harmless line, JSON has the name."""
+    quoted = '"' + NAME.replace('"', '""') + '"'
+    execute(
+        f"CREATE TABLE {quoted} (id integer PRIMARY KEY)",
+        f"ALTER TABLE wares_thing ADD COLUMN {quoted} integer",
+    )
+    out, error, code = schema_drift()
+    assert (harmful(out), error, code) == ([], "Drift: 2 differences.", 1)
+    assert r"unmanaged table ev\x1b]0;title" in out
+    assert r"  extra column ev\x1b]0;title" in out
+    assert NAME in json.loads(schema_drift("--json")[0])["unmanaged"]

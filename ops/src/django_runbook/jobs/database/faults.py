@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 
 from django.db import Error, InterfaceError, OperationalError
 
+from django_runbook.text.cleaning import clean
+
 #: serialization failure, deadlock, lock timeout
 POSTGRESQL_REPEAT = {"40001", "40P01", "55P03"}
 #: canceled, by statement_timeout as a rule
@@ -117,4 +119,4 @@ def patiently(connection: Any, work: Callable[[], T], seconds: float | None = No
 def one_line(error: BaseException) -> str:
     """Return what the database said, without the query and its hints."""
     text = str(error).strip().partition("\n")[0]
-    return text or type(error).__name__
+    return clean(text) or type(error).__name__

@@ -22,6 +22,10 @@ from django_runbook.jobs.models import Status
 from django_runbook.jobs.wrapped.command import INSIDE
 from django_runbook.schema.database.target import require_applied, unapplied
 from django_runbook.schema.errors import UnappliedError
+from django_runbook.schema.history.unknown import said, unknown
+from django_runbook.schema.secrets import shown
+from django_runbook.text.cleaning import one_line
+from django_runbook.text.numbers import whole
 
 USAGE = 2
 REFUSED = 3
@@ -68,6 +72,8 @@ class RecordedCommand(BaseCommand):
         shown = Progress(self.stdout, options)
         with in_one_line(), on_signals(stop), shown:
             require_applied()
+            if newer := said(unknown()):
+                self.stderr.write(newer)
             yield Running(order, stop, shown.took)
 
     def finish(
@@ -83,11 +89,11 @@ class RecordedCommand(BaseCommand):
         ``goes_on`` says how what was stopped is gone on with.
         """
         for warning in warnings:
-            self.stderr.write(warning)
+            self.stderr.write(shown(warning))
         if status == Status.STOPPED:
-            raise CommandError(f"Stopped by {reason}. {goes_on}", returncode=STOPPED)
+            raise CommandError(f"Stopped by {one_line(reason)}. {goes_on}", returncode=STOPPED)
         if status == Status.FAILED:
-            raise CommandError(f"Failed: {reason}. See 'inv jobs.history'.")
+            raise CommandError(f"Failed: {one_line(reason)}. See 'inv jobs.history'.")
 
 
 class JobCommand(RecordedCommand):
@@ -98,7 +104,7 @@ class JobCommand(RecordedCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "--allow",
-            type=int,
+            type=whole(),
             metavar="N",
             help="Let a run pass that the limits refuse, of at most N rows; with --reason.",
         )
@@ -151,9 +157,9 @@ def in_one_line() -> Iterator[None]:
     try:
         yield
     except (RefusedError, UnappliedError) as refusal:
-        raise CommandError(str(refusal), returncode=REFUSED) from refusal
+        raise CommandError(shown(str(refusal)), returncode=REFUSED) from refusal
     except (FailedError, UnknownRunError, ConfigError) as failure:
-        raise CommandError(str(failure)) from failure
+        raise CommandError(shown(str(failure))) from failure
 
 
 def _order(options: Mapping[str, Any]) -> Order:

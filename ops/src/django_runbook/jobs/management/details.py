@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django_runbook.jobs.ledger.history import RunDetails
-from django_runbook.jobs.management.formats import duration, flat, moment, second
+from django_runbook.jobs.management.formats import duration, moment, second
 from django_runbook.jobs.models import Status
 from django_runbook.jobs.watch.explanations import RowChange, Story
+from django_runbook.text.cleaning import clean, one_line
 
 
 def run_lines(details: RunDetails) -> Iterator[str]:
@@ -15,7 +16,7 @@ def run_lines(details: RunDetails) -> Iterator[str]:
     where = f"{details.user}@{details.host}, process {details.pid}"
     facts = {
         "run": f"{run.run} of {run.job}",
-        "status": f"{run.status}: {flat(run.reason)}" if run.reason else run.status,
+        "status": f"{run.status}: {one_line(run.reason)}" if run.reason else run.status,
         "slot": run.slot and moment(run.slot),
         "started": second(run.started),
         "heartbeat": run.status in (Status.RUNNING, Status.LOST) and second(details.heartbeat),
@@ -29,7 +30,7 @@ def run_lines(details: RunDetails) -> Iterator[str]:
         "due": run.due is not None and f"{run.due:,}",
         "changed": f"{run.changed:,}",
         "batches": _batches(details),
-        "allowed": run.allow is not None and f"{run.allow:,}: {flat(run.allow_reason)}",
+        "allowed": run.allow is not None and f"{run.allow:,}: {one_line(run.allow_reason)}",
         "continues": run.continues and f"run {run.continues}",
         "undo of": run.undoes and f"run {run.undoes}",
         "undone by": run.undone_by and f"run {', '.join(map(str, run.undone_by))}",
@@ -37,10 +38,10 @@ def run_lines(details: RunDetails) -> Iterator[str]:
     }
     for name, value in facts.items():
         if value:
-            yield f"{name:<12}{value}"
+            yield f"{name:<12}{one_line(value)}"
     if details.output:
         yield "output, its end:"
-        yield from (f"  {line}" for line in details.output.splitlines())
+        yield from (f"  {line}" for line in clean(details.output).splitlines())
 
 
 def next_step(details: RunDetails) -> str:
@@ -58,13 +59,13 @@ def next_step(details: RunDetails) -> str:
 
 def story_lines(story: Story) -> Iterator[str]:
     """Yield why a row did or did not change, what runs did to it, and when it will change."""
-    yield from story.lines
+    yield from map(one_line, story.lines)
     for change in story.changes:
-        yield _changed(change)
+        yield one_line(_changed(change))
     if not story.changes:
         yield "No run in the ledger has changed it."
     if story.due_from is None:
-        yield f"As it stands, no run of {story.job} will change it."
+        yield f"As it stands, no run of {one_line(story.job)} will change it."
     elif story.next_slot:
         yield f"{story.job} will change it at {moment(story.next_slot)}, as it stands."
     else:

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django_runbook.text.cleaning import clean, one_line
+
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -39,6 +41,7 @@ def duration(length: float | datetime.timedelta) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> Iterator[str]:
     """Yield rows as lines with aligned columns; those numbered in ``right`` hold numbers."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     numbers = set(right)
     for row in rows:
@@ -46,12 +49,7 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> Iter
             cell.rjust(width) if column in numbers else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        yield "  ".join(cells).rstrip()
-
-
-def flat(text: str) -> str:
-    """Return a text on one line."""
-    return " ".join(text.split())
+        yield clean("  ".join(cells).rstrip())
 
 
 def _plain(value: Any) -> Any:

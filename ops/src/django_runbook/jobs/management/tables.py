@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from django_runbook.jobs.ledger.history import RunState
-from django_runbook.jobs.management.formats import aligned, duration, flat, moment
+from django_runbook.jobs.management.formats import aligned, duration, moment
 from django_runbook.jobs.models import Status
 from django_runbook.jobs.watch.status import Health, JobState
+from django_runbook.text.cleaning import one_line, unbroken
 
 HOW = {
     Status.RUNNING: "has been running since",
@@ -25,7 +26,7 @@ def history_lines(runs: Sequence[RunState], *, folded: bool) -> list[str]:
     """Return a line for each run; ``folded`` puts slot, who and notes on a second one."""
     head = ("run", "job", "status", "started (UTC)", "took", "due", "changed", "batches")
     rows: list[tuple[str, ...]] = [head, *(_row(run) for run in runs)]
-    tails = ["slot, who, note", *("; ".join(notes(run)) for run in runs)]
+    tails = ["slot, who, note", *(one_line("; ".join(notes(run))) for run in runs)]
     right = (0, 4, 5, 6, 7)
     if not folded:
         rows = [(*row, tail) for row, tail in zip(rows, tails, strict=True)]
@@ -49,9 +50,9 @@ def notes(run: RunState) -> Iterator[str]:
     if run.continues:
         yield f"continues run {run.continues}"
     if run.allow is not None:
-        yield f"allowed {run.allow:,}: {flat(run.allow_reason)}"
+        yield f"allowed {run.allow:,}: {one_line(run.allow_reason)}"
     if run.reason:
-        yield flat(run.reason)
+        yield one_line(run.reason)
 
 
 def job_lines(jobs: Sequence[JobState]) -> list[str]:
@@ -72,7 +73,7 @@ def health_lines(health: Health) -> list[str]:
             f"(grace {duration(health.grace)}){more}  ->  inv jobs.run {job}"
         )
     if failed := health.failed:
-        why = f" ({flat(failed.reason)})" if failed.reason else ""
+        why = f" ({one_line(failed.reason)})" if failed.reason else ""
         found.append(f"{job}: {_ended(failed)}{why}  ->  inv jobs.show {failed.run}")
     if overdue := health.overdue:
         found.append(
@@ -80,10 +81,10 @@ def health_lines(health: Health) -> list[str]:
             f"for {duration(overdue.age)}, and is the oldest  ->  inv jobs.run {job}"
         )
     if found:
-        return [f"WRONG  {line}" for line in found]
+        return [unbroken(f"WRONG  {line}") for line in found]
     last = _ended(health.last) if health.last else "no run yet"
     coming = f"next slot {moment(health.next_slot)}" if health.next_slot else "no schedule"
-    return [f"OK     {job}: {last}; {coming}"]
+    return [unbroken(f"OK     {job}: {last}; {coming}")]
 
 
 def _row(run: RunState) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 
+from django_runbook.schema.secrets import masked
+
 DEADLINE = 10.0  # seconds, for both together
 NOTE_BYTES = 10_000  # what a Healthchecks server keeps of a body, unless it is told otherwise
 SCHEMES = {"http", "https"}
@@ -140,7 +142,7 @@ def _ping(url: str, ending: str, run: uuid.UUID, note: str) -> str | None:
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES or not parts.hostname:
             return "its address is not one of http or https"
-        body = note.encode(errors="replace")[-NOTE_BYTES:].decode(errors="ignore").encode()
+        body = masked(note).encode(errors="replace")[-NOTE_BYTES:].decode(errors="ignore").encode()
         request = _post(address(url, ending, run), body)
         if parts.username is not None:
             user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django_runbook.jobs.database.clock import database_now
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.schema.database.target import Target, require_applied, target
+from django_runbook.schema.history.unknown import unknown
 
 #: A cutoff comes from this machine's clock; a wrong one would end trials too early.
 MOST_SKEW = datetime.timedelta(minutes=1)
@@ -13,10 +14,14 @@ MOST_SKEW = datetime.timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """What was looked at: the target, and how far this machine's clock is ahead, in seconds."""
+    """What was looked at: the target, and how far this machine's clock is ahead, in seconds.
+
+    ``unknown`` are migrations of newer code that the database has and this code has not.
+    """
 
     target: Target
     skew: float
+    unknown: tuple[str, ...] = ()
 
 
 def preflight(now: datetime.datetime) -> Preflight:
@@ -31,7 +36,7 @@ def preflight(now: datetime.datetime) -> Preflight:
             f"Refused: this machine's clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
             f"{_apart(skew)} the database's. Set the clock first."
         )
-    return Preflight(target=target(), skew=round(skew.total_seconds(), 3))
+    return Preflight(target=target(), skew=round(skew.total_seconds(), 3), unknown=tuple(unknown()))
 
 
 def _apart(skew: datetime.timedelta) -> str:

@@ -13,12 +13,14 @@ from django_runbook.schema.apply.steps import (
 )
 from django_runbook.schema.history.graph import Key
 from django_runbook.schema.wording import counted
+from django_runbook.text.cleaning import in_clean_lines, unbroken
 
 MANY = 20  # lines
 SLOWEST = 3
 COMMAND = "inv db.migrate"
 
 
+@in_clean_lines
 def plan(steps: Sequence[tuple[Key, bool]], where: str) -> Iterator[str]:
     """Yield the migrations in the order in which they come."""
     if not steps:
@@ -32,6 +34,7 @@ def plan(steps: Sequence[tuple[Key, bool]], where: str) -> Iterator[str]:
         yield f"  and {len(steps) - len(shown)} more (--plan shows all)"
 
 
+@in_clean_lines
 def summary(steps: Sequence[Step]) -> Iterator[str]:
     """Yield what was done, with times."""
     if len(steps) <= MANY:
@@ -50,7 +53,7 @@ def summary(steps: Sequence[Step]) -> Iterator[str]:
 
 def waiting(wait: LockWait) -> str:
     """Return for what is waited, and for whom."""
-    return f"Waiting for a lock on {wait.on} ({wait.mode}): {held_by(wait)}"
+    return unbroken(f"Waiting for a lock on {wait.on} ({wait.mode}): {held_by(wait)}")
 
 
 def held_by(wait: LockWait) -> str:
@@ -79,7 +82,7 @@ def ended(standing: Standing, command: str, suffix: str = "") -> str:
     if standing.left:
         lines.append(f"Not done: {', '.join(standing.left)}.")
     lines.append(_next(standing, command, suffix))
-    return "\n".join(lines)
+    return "\n".join(map(unbroken, lines))
 
 
 def _what(standing: Standing) -> str:

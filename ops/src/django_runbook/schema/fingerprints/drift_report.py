@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from django_runbook.schema.fingerprints.differences import Difference
 from django_runbook.schema.fingerprints.drift import Drift
 from django_runbook.schema.wording import detail, flat
+from django_runbook.text.cleaning import in_clean_lines
 
 ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 #: What a definition holds that is told here and cannot be written so in a statement.
 NO_SQL = ("own sequence", "GENERATED", "generated", " INVALID")
 
 
+@in_clean_lines
 def drift_lines(found: Drift, *, strict: bool) -> Iterator[str]:
     """Yield the report; each difference is followed by its next step."""
     yield (

@@ -10,8 +10,10 @@ from django_runbook.schema.squash.proof.results import Check, Defect, EngineProo
 from django_runbook.schema.squash.proof.verification import Verification
 from django_runbook.schema.squash.squash_plan import Segment, SquashPlan
 from django_runbook.schema.wording import counted, first
+from django_runbook.text.cleaning import in_clean_lines
 
 
+@in_clean_lines
 def plan_lines(found: Repaired) -> Iterator[str]:
     """Yield which files there will be, what stays, and what keeps it from being fewer."""
     plan = found.plan
@@ -35,6 +37,7 @@ def plan_lines(found: Repaired) -> Iterator[str]:
         yield f"Elidable, and kept, since it does something, or could not be tried: {name}"
 
 
+@in_clean_lines
 def proof_lines(proof: Proof) -> Iterator[str]:
     """Yield what was tried and what it showed, measured and not promised."""
     operations, files = proof.operations, proof.files
@@ -92,6 +95,7 @@ def unready_line(unready: Unready) -> str:
     return f"{start} has applied nothing of {squash}. {migrate}"
 
 
+@in_clean_lines
 def finish_lines(finish: Finish, *, done: bool) -> Iterator[str]:
     """Yield what goes and what changes, or has."""
     count = len(finish.removed)
@@ -116,6 +120,7 @@ def finish_lines(finish: Finish, *, done: bool) -> Iterator[str]:
         )
 
 
+@in_clean_lines
 def verified_lines(verification: Verification) -> Iterator[str]:
     """Yield whether a proof holds for the files, and why not."""
     asked = f" ({', '.join(verification.engines)})" if verification.engines else ""

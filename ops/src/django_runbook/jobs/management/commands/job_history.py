@@ -1,6 +1,5 @@
 """`manage.py job_history`: the newest runs, newest first."""
 
-import argparse
 import shutil
 from dataclasses import asdict
 from typing import Any
@@ -11,13 +10,8 @@ from django_runbook.jobs.ledger.history import history
 from django_runbook.jobs.management.base import LedgerCommand
 from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.management.tables import history_lines
-
-
-def whole(text: str) -> int:
-    """Read a number of runs."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
+from django_runbook.text.cleaning import unbroken
+from django_runbook.text.numbers import whole
 
 
 class Command(LedgerCommand):
@@ -29,7 +23,7 @@ class Command(LedgerCommand):
         """Add what to show."""
         parser.add_argument("--job", metavar="NAME", help="Runs of this job alone.")
         parser.add_argument(
-            "--count", type=whole, default=20, metavar="N", help="How many (default: 20)."
+            "--count", type=whole(least=1), default=20, metavar="N", help="How many (default: 20)."
         )
         super().add_arguments(parser)
 
@@ -42,7 +36,7 @@ class Command(LedgerCommand):
             return
         if not runs:
             of = f" of {options['job']}" if options["job"] else ""
-            self.stdout.write(f"The ledger has no run{of}.")
+            self.stdout.write(unbroken(f"The ledger has no run{of}."))
             return
         lines = history_lines(runs, folded=False)
         width = max(map(len, lines))

@@ -10,6 +10,8 @@ from django.utils import timezone
 from django_runbook.jobs import registry
 from django_runbook.jobs.management.base import in_one_line, require_command
 from django_runbook.jobs.watch.preflight import preflight
+from django_runbook.schema.history.unknown import said
+from django_runbook.text.cleaning import unbroken
 
 
 class Command(BaseCommand):
@@ -29,10 +31,12 @@ class Command(BaseCommand):
                 require_command(options["job"])
                 registry.job(options["job"])
             seen = preflight(timezone.now())
+        if newer := said(seen.unknown):
+            self.stderr.write(newer)
         if options["json"]:
             self.stdout.write(json.dumps(asdict(seen)))
             return
         at = seen.target
-        self.stdout.write(f"target  {at.environment} {at.engine} {at.database}")
+        self.stdout.write(unbroken(f"target  {at.environment} {at.engine} {at.database}"))
         self.stdout.write("schema  every migration is applied")
         self.stdout.write(f"clock   {seen.skew:+.1f} s from the database's")

@@ -27,6 +27,8 @@ from django_runbook.jobs.models import Status
 from django_runbook.jobs.wrapped.command import CommandResult, run_command
 from django_runbook.schedule import slots
 from django_runbook.schema.database.target import require_applied
+from django_runbook.schema.secrets import shown
+from django_runbook.text.cleaning import one_line, unbroken
 
 LATEST = "latest"
 
@@ -87,17 +89,17 @@ class Command(BaseCommand):
                     err=sys.stderr.fileno(),
                 )
             except SlotTakenError as taken:
-                self.stdout.write(_taken(taken) if as_json else str(taken))
+                self.stdout.write(_taken(taken) if as_json else unbroken(str(taken)))
                 return
         self._finish(job, result, as_json=as_json)
 
     def _finish(self, job: Job, result: CommandResult, *, as_json: bool) -> None:
         for warning in result.warnings:
-            self.stderr.write(warning)
+            self.stderr.write(shown(warning))
         if as_json:
             following = slots.after(job, timezone.now())
-            shown = {"job": job.name, **asdict(result), "next_slot": following}
-            self.stdout.write(json.dumps(shown, default=datetime.datetime.isoformat))
+            facts = {"job": job.name, **asdict(result), "next_slot": following}
+            self.stdout.write(json.dumps(facts, default=datetime.datetime.isoformat))
         else:
             self.stderr.write(_line(job, result))
         if result.code:
@@ -116,7 +118,7 @@ def _become(argv: list[str], *, as_json: bool) -> Never:
 def _line(job: Job, result: CommandResult) -> str:
     """Say in one line how it came out."""
     how = Status(result.status).label
-    why = f": {result.reason}" if result.reason else ""
+    why = f": {one_line(result.reason)}" if result.reason else ""
     return f"Run {result.run} of {job.name}: {how} after {result.seconds:.1f} s{why}"
 
 
@@ -150,7 +152,7 @@ def _slot(job: Job, text: str | None, now: datetime.datetime) -> datetime.dateti
         return newest
     try:
         at = datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # the first and the last year have no other zones
         at = None
     if at is None or at > now or not slots.is_slot(job, at):
         raise CommandError(

@@ -11,6 +11,8 @@ from django_runbook.jobs.ledger.queries import batch_ids, get_run
 from django_runbook.jobs.management.base import LedgerCommand
 from django_runbook.jobs.management.details import next_step, run_lines
 from django_runbook.jobs.management.formats import as_json
+from django_runbook.text.cleaning import one_line
+from django_runbook.text.numbers import whole
 
 
 class Command(LedgerCommand):
@@ -20,7 +22,9 @@ class Command(LedgerCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the run, and ``--ids``."""
-        parser.add_argument("run", type=int, metavar="RUN", help="The number of the run.")
+        parser.add_argument(
+            "run", type=whole(least=1), metavar="RUN", help="The number of the run."
+        )
         parser.add_argument(
             "--ids", action="store_true", help="Print the keys of its rows, one a line."
         )
@@ -46,4 +50,4 @@ class Command(LedgerCommand):
             self.stdout.write(as_json(list(chain.from_iterable(batches))))
             return
         for ids in batches:
-            self.stdout.write("\n".join(map(str, ids)))
+            self.stdout.write("\n".join(map(one_line, ids)))

@@ -7,8 +7,8 @@ from enum import IntEnum
 from django_runbook.schema.review.findings.severity import spelled
 from django_runbook.schema.review.plan import MigrationPlan, Plan, Rehearsal, Risk
 from django_runbook.schema.review.report import phrases
-from django_runbook.schema.review.report.terminal import printable
 from django_runbook.schema.wording import counted
+from django_runbook.text.cleaning import clean, one_line
 
 #: In bytes: a step summary, and a comment, whose limit is 65,536 characters.
 SUMMARY = 1024 * 1024
@@ -62,12 +62,12 @@ def escaped(text: str) -> str:
 
 
 def _html(text: str) -> str:
-    return html.escape(printable(" ".join(text.split())), quote=False)
+    return html.escape(one_line(text), quote=False)
 
 
 def fenced(statements: Iterable[str]) -> str:
     """Return SQL in a fence that is longer than any in it."""
-    text = "\n".join(printable(statement) for statement in statements)
+    text = "\n".join(clean(statement) for statement in statements)
     longest = run = 0
     for it in text:
         run = run + 1 if it == "`" else 0
@@ -125,7 +125,7 @@ def _rehearsal(rehearsal: Rehearsal) -> Iterator[str]:
     if rehearsal.effects:
         rows = [
             f"| {it.operation + 1} | {escaped(it.table)} | {it.rows:,} "
-            f"| {spelled(it.lock) or '-'} | {'yes' if it.rewritten else '-'} "
+            f"| {escaped(spelled(it.lock)) or '-'} | {'yes' if it.rewritten else '-'} "
             f"| {it.scanned:,} | {it.changed:,} |"
             for it in rehearsal.effects
         ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django_runbook.schema.fingerprints.differences import Difference, Differences
 from django_runbook.schema.review.rollback import Outcome, RollbackCheck, Tried
 from django_runbook.schema.wording import detail, flat
+from django_runbook.text.cleaning import in_clean_lines
 
 WORDS = {
     Outcome.SAME: "ok",
@@ -16,6 +17,7 @@ WORDS = {
 ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
+@in_clean_lines
 def tried_lines(each: Tried) -> Iterator[str]:
     """Yield the line of one migration on one engine, and one for each thing that is wrong."""
     yield (

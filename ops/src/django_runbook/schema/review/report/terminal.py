@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from django_runbook.schema.review.plan import MigrationPlan, OperationPlan, Plan, Risk, Severity
 from django_runbook.schema.review.report import phrases
+from django_runbook.text.cleaning import clean, one_line, unbroken
 
 Paint = Callable[[Severity, str], str]
-#: What no terminal should be told to do by the text of a migration.
-KEPT = "\n\t"
 
 
 def lines(
@@ -20,7 +19,7 @@ def lines(
     """
     yield f"{phrases.headline(plan)}."
     if plan.migrations:
-        yield f"{phrases.made_on(plan)}."
+        yield unbroken(f"{phrases.made_on(plan)}.")
     for note in plan.notes:
         yield from _wrapped(f"Note: {note}", "", "  ", width)
     for migration in plan.migrations:
@@ -30,16 +29,8 @@ def lines(
         yield from ("", took)
 
 
-def printable(text: str) -> str:
-    """Return a text without what steers a terminal."""
-    return "".join(
-        it if it.isprintable() or it in KEPT else it.encode("unicode_escape").decode()
-        for it in text
-    )
-
-
 def _migration(migration: MigrationPlan, width: int | None, paint: Paint) -> Iterator[str]:
-    yield f"{phrases.title(migration)}  {phrases.file(migration)}"
+    yield unbroken(f"{phrases.title(migration)}  {phrases.file(migration)}")
     yield from _risks(migration.risks, None, width, paint)
     if not migration.operations:
         yield "  No operations."
@@ -49,7 +40,7 @@ def _migration(migration: MigrationPlan, width: int | None, paint: Paint) -> Ite
         if migration.rehearsal:
             for effect in migration.rehearsal.effects:
                 if effect.operation == operation.index:
-                    yield f"     {phrases.effect_words(effect)}"
+                    yield unbroken(f"     {phrases.effect_words(effect)}")
     if migration.closing:
         yield "  At the end:"
         yield from _sql(migration.closing)
@@ -73,13 +64,13 @@ def _place(migration: MigrationPlan) -> str:
 
 
 def _operation(operation: OperationPlan) -> Iterator[str]:
-    yield f"  {operation.index + 1}. {printable(' '.join(operation.description.split()))}"
+    yield f"  {operation.index + 1}. {one_line(operation.description)}"
     yield from _sql(operation.statements or ("-- no SQL",))
 
 
 def _sql(statements: Iterable[str]) -> Iterator[str]:
     for statement in statements:
-        for line in printable(statement).splitlines():
+        for line in clean(statement).splitlines():
             yield f"       {line}".rstrip()
 
 
@@ -99,10 +90,10 @@ def _risks(
 
 
 def _wrapped(text: str, first: str, later: str, width: int | None) -> list[str]:
-    text = printable(" ".join(text.split()))
+    text = one_line(text)
     if width is None:
         return [first + text]
-    return textwrap.wrap(
+    wrapped = textwrap.wrap(
         text,
         max(width, 40),
         initial_indent=first,
@@ -110,3 +101,4 @@ def _wrapped(text: str, first: str, later: str, width: int | None) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [clean(line) for line in wrapped]  # a word in the middle may now begin a line

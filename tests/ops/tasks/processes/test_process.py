@@ -239,7 +239,7 @@ def test_several_tasks_cannot_share_what_was_typed(repository):
         ),
         (
             "[tool.django-runbook]\nmanege = 7\n",
-            "tool.django-runbook.manege is not a known key; allowed: manage, protected.",
+            "tool.django-runbook.manege is not a known key; allowed: manage, protected",
         ),
         (
             "[tool.django-runbook\n",

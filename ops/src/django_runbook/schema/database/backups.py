@@ -13,10 +13,13 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from django_runbook.schema.database import manifests
 from django_runbook.schema.database.dumps.engines import ENGINES, Engine
+from django_runbook.schema.database.files import NoSuchFileError, require_file
 from django_runbook.schema.database.manifests import Manifest
 from django_runbook.schema.database.states import applied, changes_state, require_same_state
 from django_runbook.schema.database.target import absent, unapplied
 from django_runbook.schema.errors import BackupFailedError, BackupRefusedError
+from django_runbook.schema.wording import counted
+from django_runbook.text.cleaning import one_line
 
 OWNER_ONLY = 0o600
 OWNER_ONLY_FOLDER = 0o700
@@ -32,27 +35,54 @@ class BackupResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreResult:
-    """What was restored, whether other migrations are applied now, and which are still missing."""
+    """What was restored, whether other migrations are applied now, and which are still missing.
+
+    ``replaced`` is a backup of what was there before, where one was wanted and anything was there.
+    """
 
     file: Path
     manifest: Manifest
     state_changed: bool
     unapplied: tuple[str, ...]
+    replaced: Path | None = None
+
+
+def described(file: Path) -> str:
+    """Return in one line what a backup holds, as its manifest says; the file itself is not read.
+
+    Raises ``BackupRefusedError`` where there is none, or no manifest beside it.
+    """
+    manifest = manifests.described(file)
+    server = manifest.server or "an unknown server"
+    system = f", system {manifest.system}" if manifest.system else ""
+    migrations = counted(len(manifest.migrations), "migration")
+    return one_line(
+        f"{file} holds {manifest.database} from {server} ({manifest.engine} "
+        f"{manifest.server_version}{system}), {manifest.created:%Y-%m-%d %H:%M} UTC: "
+        f"{migrations}, {counted(manifest.size, 'byte')}"
+    )
 
 
 def backup(
-    output: Path | None = None, *, now: datetime.datetime, alias: str = DEFAULT_DB_ALIAS
+    output: Path | None = None,
+    *,
+    now: datetime.datetime,
+    alias: str = DEFAULT_DB_ALIAS,
+    mark: str = "",
 ) -> BackupResult:
     """Write the database to ``output`` and its manifest beside it, readable by the owner alone.
 
     Both appear complete or not at all, the manifest first. ``now`` (aware UTC) is recorded, and
-    names the file where there is no ``output``. Raises ``BackupRefusedError`` for a file that
+    names the file where there is no ``output``, with ``mark`` behind it. Raises
+    ``BackupRefusedError`` for a file that
     exists, ``BackupFailedError`` and ``NoClientError``.
     """
     engine = _engine(alias)
-    if absent(alias):
-        raise BackupFailedError(f"{_name(alias)} does not exist. Run 'inv db.migrate' first.")
-    file = (output or default_file(alias, now)).absolute()
+    try:
+        require_file(connections[alias])
+    except NoSuchFileError as error:
+        raise BackupFailedError(str(error)) from error
+    file = (output or default_file(alias, now, mark)).absolute()
     record = manifests.beside(file)
     for path in (file, record):
         if os.path.lexists(path):
@@ -82,10 +112,13 @@ def restore(
     alias: str = DEFAULT_DB_ALIAS,
     allow_state_change: bool = False,
     privileges: bool = True,
+    saved_at: datetime.datetime | None = None,
 ) -> RestoreResult:
     """Replace all that is in the database by what a backup holds, or change nothing.
 
-    ``privileges``: restore PostgreSQL's grants too, whose roles must exist. Raises
+    ``privileges``: restore PostgreSQL's grants too, whose roles must exist. ``saved_at`` (aware
+    UTC): save what is replaced first, under a name with this time; where that fails, nothing is
+    restored. Raises
     ``BackupRefusedError`` for a file that is not as it was written, for another engine, and for
     another state unless ``allow_state_change``; ``BackupFailedError`` and ``NoClientError``.
     """
@@ -101,16 +134,18 @@ def restore(
     if not allow_state_change:
         require_same_state(manifest.migrations, alias)
     changed = changes_state(manifest.migrations, alias)
+    replaced = _save_replaced(alias, saved_at) if saved_at else None
     engine.load(alias, file, privileges=privileges)
     return RestoreResult(
         file=file,
         manifest=manifest,
         state_changed=changed,
         unapplied=tuple(unapplied(alias)),
+        replaced=replaced,
     )
 
 
-def default_file(alias: str, now: datetime.datetime) -> Path:
+def default_file(alias: str, now: datetime.datetime, mark: str = "") -> Path:
     """Return a new name under ``var/backups``, or under ``backups`` of the current folder.
 
     ``var`` is that of the repository: beside or above ``settings.BASE_DIR``.
@@ -121,7 +156,14 @@ def default_file(alias: str, now: datetime.datetime) -> Path:
     suffix = _engine(alias).suffix
     name = re.sub(r"[^\w.-]", "_", Path(_name(alias)).name.removesuffix(suffix))
     utc = now.astimezone(datetime.UTC)
-    return folder / f"{name}-{utc:%Y%m%dT%H%M%SZ}{suffix}"
+    return folder / f"{name}-{utc:%Y%m%dT%H%M%SZ}{mark}{suffix}"
+
+
+def _save_replaced(alias: str, now: datetime.datetime) -> Path | None:
+    """Save what a restore would replace; an empty database is nothing to save."""
+    if absent(alias) or not connections[alias].introspection.table_names():
+        return None
+    return backup(now=now, alias=alias, mark="-replaced").file
 
 
 def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> Manifest:
@@ -131,7 +173,7 @@ def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> Man
     """
     version = ".".join(map(str, connections[alias].get_database_version()))
     before = applied(alias)
-    engine.dump(alias, file)
+    origin = engine.dump(alias, file)
     if applied(alias) != before:
         raise BackupFailedError("The database was migrated during the backup: run it again.")
     return Manifest(
@@ -143,6 +185,8 @@ def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> Man
         migrations=before,
         sha256=manifests.checksum(file),
         size=file.stat().st_size,
+        server=origin.server,
+        system=origin.system,
     )
 
 

@@ -13,7 +13,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """``created`` is aware UTC, ``migrations`` are sorted ``app.name``, ``size`` is in bytes."""
+    """``created`` is aware UTC, ``migrations`` are sorted ``app.name``, ``size`` is in bytes.
+
+    ``server`` and ``system`` are what the server said of itself, in older manifests nothing.
+    """
 
     format: int
     engine: str
@@ -23,6 +26,8 @@ class Manifest:
     migrations: tuple[str, ...]
     sha256: str
     size: int
+    server: str = ""
+    system: str = ""
 
     def to_json(self) -> str:
         """Return one JSON object, with the time in ISO 8601."""
@@ -45,9 +50,7 @@ def verified(file: Path) -> Manifest:
 
     Raises ``BackupRefusedError`` where one of the two is absent, unreadable or changed.
     """
-    if not file.is_file():
-        raise BackupRefusedError(f"{file} is no file: name a backup that 'inv db.backup' wrote.")
-    manifest = _read(beside(file))
+    manifest = described(file)
     try:
         unchanged = file.stat().st_size == manifest.size and checksum(file) == manifest.sha256
     except OSError as error:
@@ -58,6 +61,16 @@ def verified(file: Path) -> Manifest:
             "differs. Copy both again, or restore another backup."
         )
     return manifest
+
+
+def described(file: Path) -> Manifest:
+    """Return the manifest of a backup, whose content may have changed since.
+
+    Raises ``BackupRefusedError`` where one of the two is absent, or the manifest unreadable.
+    """
+    if not file.is_file():
+        raise BackupRefusedError(f"{file} is no file: name a backup that 'inv db.backup' wrote.")
+    return _read(beside(file))
 
 
 def _read(file: Path) -> Manifest:

@@ -9,8 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_runbook.extras import install
+from django_runbook.schema.database import libpq
+from django_runbook.schema.database.files import require_file
 from django_runbook.schema.errors import NoClientError
 
 INSTALL = {
@@ -18,6 +21,8 @@ INSTALL = {
     "sqlite3": "sudo apt install sqlite3, or pip install apsw",
     "mysql": "sudo apt install mariadb-client",
 }
+READ_ONLY = "-c default_transaction_read_only=on"
+MYSQL_READ_ONLY = "--init-command=SET SESSION TRANSACTION READ ONLY"
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,21 @@ def database_client(
     ``NoClientError`` where there is neither.
     """
     connection = connections[alias]
-    argv, extra = connection.client.settings_to_cmd_args_env(
-        connection.settings_dict, list(parameters)
-    )
+    require_file(connection)
+    if connection.vendor == "postgresql":
+        option = READ_ONLY if read_only else ""
+        argv, environment = libpq.command_line(connection, parameters, options=option)
+    else:
+        words, extra = connection.client.settings_to_cmd_args_env(
+            connection.settings_dict, list(parameters)
+        )
+        argv, environment = list(words), {**os.environ, **(extra or {})}
     command = find_program(argv[0])
-    environment = {**os.environ, **(extra or {})}
-    arguments = list(argv[1:])
-    if read_only:
-        arguments, environment = _read_only(connection.vendor, command, arguments, environment)
+    arguments = argv[1:]
+    if connection.vendor == "mysql":
+        arguments = mysql_words(connection, arguments, *([MYSQL_READ_ONLY] if read_only else []))
+    if connection.vendor == "sqlite" and read_only:
+        arguments = _sqlite_read_only(command, arguments)
     if sql is not None:
         arguments = [
             *arguments,
@@ -71,20 +83,22 @@ def find_program(program: str) -> list[str]:
     return command
 
 
-def _read_only(
-    vendor: str, command: list[str], arguments: list[str], environment: dict[str, str]
-) -> tuple[list[str], dict[str, str]]:
-    """Add what makes a client's session read-only, in each database's own way."""
-    if vendor == "postgresql":
-        given = environment.get("PGOPTIONS", "")
-        own = "-c default_transaction_read_only=on"
-        return arguments, {**environment, "PGOPTIONS": f"{given} {own}".strip()}
-    if vendor == "sqlite":
-        if len(command) == 1:
-            return ["-readonly", *arguments], environment
-        file, *rest = arguments  # apsw's shell has no option, and takes a URI
-        return [f"{Path(file).absolute().as_uri()}?mode=ro", *rest], environment
-    return ["--init-command=SET SESSION TRANSACTION READ ONLY", *arguments], environment
+def mysql_words(connection: BaseDatabaseWrapper, words: Sequence[str], *more: str) -> list[str]:
+    """Return a MySQL client's words with ``more``, and the socket that the driver uses.
+
+    Django hands on a HOST that is one, and not OPTIONS. --defaults-file must be the first word.
+    """
+    socket = connection.settings_dict["OPTIONS"].get("unix_socket")
+    own = [*([f"--socket={socket}"] if socket else []), *more]
+    place = 1 if words and words[0].startswith("--defaults-file") else 0
+    return [*words[:place], *own, *words[place:]]
+
+
+def _sqlite_read_only(command: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    if len(command) == 1:
+        return ["-readonly", *arguments]
+    file, *rest = arguments  # apsw's shell has no option, and takes a URI
+    return [f"{Path(file).absolute().as_uri()}?mode=ro", *rest]
 
 
 def from_package(program: str) -> list[str] | None:

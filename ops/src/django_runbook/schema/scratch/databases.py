@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Never, cast
 
 from django.db import OperationalError, connections
@@ -61,7 +61,8 @@ class Workshop:
                 copy_of.close()  # a database in use cannot be copied
                 template = str(copy_of.settings_dict["NAME"])
             self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-            made = _connection({**self._values(self._server), "NAME": name}, self._alias)
+            values = {**self._values(self._server), "NAME": name}
+            made = _connection(values, self._alias, self._server)
         self._made.append(made)
         return made
 
@@ -82,7 +83,7 @@ class Workshop:
             self._maintenance.close()
 
     def _open(self, server: Server) -> None:
-        self._maintenance = _connection(self._values(server))
+        self._maintenance = _connection(self._values(server), server=server)
         try:
             self._maintenance.ensure_connection()
         except OperationalError as error:
@@ -122,14 +123,13 @@ class Workshop:
 
     def _values(self, server: Server) -> dict[str, Any]:
         """Return settings for the server, with the alias's own backend (PostGIS has one)."""
-        own = server.settings is connections.settings[self._alias]
         kept = {
             name: server.settings.get(name, "") for name in ("USER", "PASSWORD", "HOST", "PORT")
         }
         dropped = ("pool", "assume_role")
         given = (server.settings.get("OPTIONS") or {}).items()
         options = {name: value for name, value in given if name not in dropped}
-        name = "postgres" if own else server.settings.get("NAME") or "postgres"
+        name = server.settings.get("NAME") or "postgres"
         return {**kept, "ENGINE": self._backend(), "NAME": name, "OPTIONS": options}
 
     def _in_memory(self, copy_of: BaseDatabaseWrapper | None) -> BaseDatabaseWrapper:
@@ -184,7 +184,9 @@ def in_place(made: BaseDatabaseWrapper, alias: str) -> Iterator[BaseDatabaseWrap
         _forget_types()
 
 
-def _connection(values: Mapping[str, Any], alias: str = "default") -> BaseDatabaseWrapper:
+def _connection(
+    values: Mapping[str, Any], alias: str = "default", server: Server | None = None
+) -> BaseDatabaseWrapper:
     values = connections.configure_settings({"default": dict(values)})["default"]
     wrapper: BaseDatabaseWrapper = load_backend(values["ENGINE"]).DatabaseWrapper(values, alias)
     plain = wrapper.connect
@@ -195,7 +197,8 @@ def _connection(values: Mapping[str, Any], alias: str = "default") -> BaseDataba
         connections[alias] = wrapper
         _forget_types()
         try:
-            plain()
+            with server.environment() if server else nullcontext():
+                plain()
         finally:
             connections[alias] = before
             _forget_types()

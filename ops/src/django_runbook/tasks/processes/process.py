@@ -19,8 +19,11 @@ from invoke import Context, Exit
 
 from django_runbook import extras
 from django_runbook.config import Config, ConfigError, load
-from django_runbook.tasks.processes import dotenv
+from django_runbook.tasks.processes import dotenv, paths
 from django_runbook.tasks.processes.command_line import line
+
+#: False where more is to come after a command: another task, or the rest of the one that called.
+may_become = True
 
 
 def config(c: Context) -> Config:
@@ -34,11 +37,13 @@ def config(c: Context) -> Config:
 def manage(c: Context, *arguments: str, absolute: bool = False) -> list[str]:
     """Return the argument list of a management command, run by this very Python.
 
-    Its paths are short ones, unless they must be ``absolute`` for a command that runs elsewhere. A
-    fresh checkout gets its ``.env`` first.
+    Its paths are short ones, unless they must be ``absolute`` for a command that runs elsewhere.
+    Those that the user typed mean the user's folder. A fresh checkout gets its ``.env`` first.
     """
     manage_py = config(c).manage
     dotenv.ensure(Path(c.config.runbook.root), dry=is_dry(c))
+    if working_folder(c):
+        arguments = tuple(paths.absolute(arguments, Path.cwd()))
     if absolute:
         return [sys.executable, str(manage_py), *arguments]
     return [_short(c, sys.executable), _short(c, manage_py), *arguments]
@@ -67,11 +72,14 @@ def typed() -> list[str]:
 def become(c: Context, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
     """Replace this process with ``argv``: signals, terminal and exit code are the command's own.
 
-    Under Invoke's ``--dry`` the command line is printed instead. Raises ``Exit`` with code 127 for
-    a program that is not there.
+    Where more is to come, it runs as a step. Under Invoke's ``--dry`` the command line is printed
+    instead. Raises ``Exit`` with code 127 for a program that is not there.
     """
     if is_dry(c):
         print(line(argv, env))
+        return
+    if not may_become:
+        run(c, argv, env)
         return
     folder = working_folder(c)
     if folder:

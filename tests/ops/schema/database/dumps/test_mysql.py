@@ -7,7 +7,7 @@ import pytest
 from django.db.backends.mysql.client import DatabaseClient
 
 from django_runbook.schema.database.dumps import mysql
-from django_runbook.schema.errors import BackupFailedError
+from django_runbook.schema.errors import BackupFailedError, BackupRefusedError
 
 
 class Server:
@@ -16,7 +16,12 @@ class Server:
     def __init__(self):
         self.told = []
         self.rows = []
-        self.answers = {"DATABASE()": ["shop"], "<> 'BASE TABLE'": [], "table_schema = %s": ["t"]}
+        self.answers = {
+            "@@hostname": ["hunter2"],
+            "DATABASE()": ["shop"],
+            "<> 'BASE TABLE'": [],
+            "table_schema = %s": ["t"],
+        }
 
     def execute(self, statement, _values=()):
         self.told += [] if statement.startswith("SELECT") else [statement]
@@ -33,6 +38,7 @@ def server(monkeypatch, fake, tmp_path):
     made = Server()
     options = {"USER": "me", "PASSWORD": "hunter2", "HOST": "db", "PORT": "", "OPTIONS": {}}
     connection = types.SimpleNamespace(
+        vendor="mysql",
         mysql_is_mariadb=False,
         client=DatabaseClient(None),
         settings_dict={"NAME": "shop", **options},
@@ -51,9 +57,18 @@ def test_mysqldump_gets_its_password_in_the_environment(server, tmp_path):
     """One transaction, locks nothing, and the arguments are without the password."""
     mysql.dump("default", tmp_path / "saved")
     assert (tmp_path / "saved").read_text() == "hunter2\n"
-    called = (tmp_path / "log").read_text()
+    asked, called = (tmp_path / "log").read_text().splitlines()
+    assert asked.startswith("['--user=me', '--host=db', 'shop', '--batch', ")
     assert called.startswith("['--user=me', '--host=db', 'shop', '--single-transaction', ")
     assert "hunter2" not in called
+
+
+def test_mysqldump_that_would_go_elsewhere(server, tmp_path):
+    """The client's server says who it is, and is another than the driver's: nothing is saved."""
+    server.answers["@@hostname"] = ["other 3306 /data/ shop"]
+    with pytest.raises(BackupRefusedError, match="another server than the application"):
+        mysql.dump("default", tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 def test_mysql_restore_is_one_exchange(server, tmp_path):

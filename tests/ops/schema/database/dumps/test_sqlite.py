@@ -18,7 +18,10 @@ def test_no_database_yet(saved, empty, tmp_path, monkeypatch):
         raise sqlite3.OperationalError("database or disk is full")
 
     file = Path(empty.url.removeprefix("sqlite:///"))
-    said = f"{file} does not exist. Run 'inv db.migrate' first."
+    said = (
+        f"{file}: no such file. Check the path in DATABASE_URL or DATABASES; 'inv db.migrate' "
+        "makes a new database."
+    )
     assert manage("backup", "--output", tmp_path / "b") == (1, said)
     with monkeypatch.context() as patch:
         patch.setattr(sqlite, "_copy", full)

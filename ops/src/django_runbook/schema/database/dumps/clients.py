@@ -4,14 +4,15 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import IO
 
 from django.db import connections
 
-from django_runbook.schema.database.shell import Client, from_package
+from django_runbook.schema.database import libpq
+from django_runbook.schema.database.shell import Client, from_package, mysql_words
 from django_runbook.schema.errors import BackupFailedError
 
 FAULT = re.compile(r"(?i)\b(error|fatal|panic)\b")
@@ -21,19 +22,28 @@ LONGEST = 300
 NAMES = ("database", "db")
 
 
-def client(alias: str, program: str, *parameters: str, database: str | None = None) -> Client:
+def client(
+    alias: str,
+    program: str,
+    *parameters: str,
+    database: str | None = None,
+    at: Mapping[str, str] | None = None,
+) -> Client:
     """Return a command line that connects as ``dbshell`` does; the password is in its environment.
 
     Django gives its arguments for psql and mysql; the dump programs take the same. ``database`` is
-    another one on the same server.
+    another one on the same server, ``at`` the very server of PostgreSQL that was reached.
     """
     connection = connections[alias]
+    if connection.vendor == "postgresql":
+        argv, environment = libpq.command_line(connection, parameters, changes=at)
+        return Client([program, *argv[1:]], environment)
     values = dict(connection.settings_dict)
     if database is not None:
         options = {key: value for key, value in values["OPTIONS"].items() if key not in NAMES}
         values.update(NAME=database, OPTIONS=options)
-    argv, extra = connection.client.settings_to_cmd_args_env(values, list(parameters))
-    return Client([program, *argv[1:]], {**os.environ, **(extra or {})})
+    words, extra = connection.client.settings_to_cmd_args_env(values, list(parameters))
+    return Client([program, *mysql_words(connection, words[1:])], {**os.environ, **(extra or {})})
 
 
 def candidates(program: str) -> list[str]:

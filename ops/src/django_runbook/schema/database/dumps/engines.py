@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from django_runbook.schema.database.dumps import mysql, postgresql, sqlite
+from django_runbook.schema.database.dumps.origins import Origin
 
 
 class Load(Protocol):
@@ -20,7 +21,7 @@ class Engine:
     """The suffix of a dump, and the two functions."""
 
     suffix: str
-    dump: Callable[[str, Path], None]
+    dump: Callable[[str, Path], Origin]
     load: Load
 
 

@@ -8,25 +8,41 @@ from typing import Any
 from django.db import Error, connections
 
 from django_runbook.schema.database.dumps.clients import candidates, client, run
+from django_runbook.schema.database.dumps.origins import Origin
 from django_runbook.schema.database.shell import INSTALL
-from django_runbook.schema.errors import BackupFailedError, NoClientError
+from django_runbook.schema.errors import BackupFailedError, BackupRefusedError, NoClientError
 
 #: ``loose``: MySQL needs these, MariaDB's program does not know them.
 OPTIONS = (
     *("--single-transaction", "--quick", "--skip-lock-tables", "--hex-blob", "--no-tablespaces"),
     *("--loose-set-gtid-purged=OFF", "--loose-column-statistics=0"),
 )
+#: What no two servers have in common, and no two databases of one.
+HERE = "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())"
+ASKING = ("--batch", "--skip-column-names", "--execute")
 LOCK_TIMEOUT = 30  # seconds; the server's own default is a day or a year
 DENIED = 1044  # the server's number of "access denied to database"
 NAME_LENGTH = 40  # characters of the database's name in that of another; the limit is 64 in all
 
 
-def dump(alias: str, file: Path) -> None:
-    """Write the tables as SQL, in one transaction; without stored routines and events."""
+def dump(alias: str, file: Path) -> Origin:
+    """Write the tables as SQL, in one transaction; without stored routines and events.
+
+    Raises ``BackupRefusedError`` where the server's client reaches another one than the driver.
+    """
     program = _program(alias, "mysqldump", "mariadb-dump")
+    asking = client(alias, _program(alias, "mysql", "mariadb"), *ASKING, HERE)
+    here = _ask(alias, HERE)
     connections[alias].close()  # the dump may take hours
+    if run(asking).split() != "".join(here[:1]).split():
+        raise BackupRefusedError(
+            f"{Path(program).name} would reach another server than the application: name one "
+            "server alone in DATABASE_URL."
+        )
     with file.open("wb") as sql:
         run(client(alias, program, *OPTIONS), stdout=sql)
+    host, port, *_ = [*"".join(here[:1]).split(), "", ""]
+    return Origin(server=f"{host}:{port}")
 
 
 def load(alias: str, file: Path, *, privileges: bool) -> None:

@@ -4,63 +4,47 @@ import itertools
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.db import connections
 
 from django_runbook.extras import install
+from django_runbook.schema.database import libpq
+from django_runbook.schema.database.dumps.clear import CLEAR
 from django_runbook.schema.database.dumps.clients import candidates, client, failure, run, start
+from django_runbook.schema.database.dumps.origins import Origin
 from django_runbook.schema.database.shell import INSTALL, Client
-from django_runbook.schema.errors import BackupFailedError, NoClientError
+from django_runbook.schema.errors import BackupFailedError, BackupRefusedError, NoClientError
 
+OTHER = "another server than the application: name one server alone in DATABASE_URL."
+NO_SNAPSHOT = re.compile(
+    r"snapshot \S+ does not exist|invalid snapshot identifier|snapshot from a different database"
+)
+#: What no two servers have in common, and no two databases of one.
+HERE = (
+    "(SELECT oid || ' ' || extract(epoch FROM pg_postmaster_start_time()) FROM pg_database "
+    "WHERE datname = current_database())"
+)
+SAME = """
+DO $same$ BEGIN
+    IF {expression} <> '{value}' THEN RAISE EXCEPTION '%', '"""
+SAME += (
+    OTHER
+    + """'; END IF;
+END $same$;
+"""
+)
+SUBSCRIPTIONS = (
+    "SELECT string_agg(subname, ', ') FROM pg_subscription WHERE subdbid = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 #: Waiting behind an open transaction would hold up every other session as well.
 LOCK_TIMEOUT = "30s"
-#: Empties every schema. What an extension brought stays, for making one may need a superuser.
-CLEAR = """
-DO $clear$
-DECLARE
-    item record;
-    kind text;
-    name text;
-BEGIN
-    FOR item IN
-        SELECT oid, nspname FROM pg_namespace AS it
-        WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
-        AND NOT EXISTS (
-            SELECT FROM pg_depend
-            WHERE classid = 'pg_namespace'::regclass AND objid = it.oid AND deptype = 'e'
-        )
-    LOOP
-        EXECUTE format('DROP SCHEMA %I CASCADE', item.nspname);
-    END LOOP;
-    FOR item IN
-        SELECT classid, objid FROM pg_depend AS it
-        WHERE refclassid = 'pg_namespace'::regclass
-        AND refobjid = (SELECT oid FROM pg_namespace WHERE nspname = 'public')
-        AND deptype = 'n' AND classid <> 'pg_extension'::regclass
-        AND NOT EXISTS (
-            SELECT FROM pg_depend
-            WHERE classid = it.classid AND objid = it.objid
-            AND (deptype = 'e' OR deptype = 'i' AND refobjid <> objid)  -- a column's sequence
-        )
-        ORDER BY classid <> 'pg_class'::regclass
-    LOOP
-        -- Gone with an object before it?
-        CONTINUE WHEN NOT EXISTS (
-            SELECT FROM pg_depend WHERE classid = item.classid AND objid = item.objid
-        );
-        SELECT replace(type, 'statistics object', 'statistics'), identity INTO kind, name
-        FROM pg_identify_object(item.classid, item.objid, 0);
-        EXECUTE format('DROP %s %s CASCADE', kind, name);
-    END LOOP;
-    PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
-END
-$clear$;
-"""
 #: pg_restore from 17 up sets this, and older servers do not know it.
 NEW_SETTING, KNOWN_FROM = b"SET transaction_timeout = 0;\n", 17
 HEADER_LINES = 40
@@ -68,15 +52,59 @@ HEADER_LINES = 40
 CONNECTION_LOST, LOOK = 2, "Look at the database before you try again: it may be restored."
 
 
-def dump(alias: str, file: Path) -> None:
-    """Write the whole database, with a pg_dump that is not older than the server."""
+def dump(alias: str, file: Path) -> Origin:
+    """Write the whole database, with a pg_dump that is not older than the server.
+
+    pg_dump sees what the application's own connection sees, its snapshot, which no other server
+    and no other database has. Raises ``BackupRefusedError`` where pg_dump finds it nowhere.
+    """
     connection = connections[alias]
     server = connection.get_database_version()[0]
+    program = _pg_dump(server)
     role = connection.settings_dict["OPTIONS"].get("assume_role")
-    connection.close()  # the dump may take hours
     options = ["--format=custom", "--no-password", *([f"--role={role}"] if role else [])]
-    with file.open("wb") as archive:
-        run(client(alias, _pg_dump(server), *options), stdout=archive)
+    origin, at = _origin(connection), libpq.reached(connection)
+    try:
+        snapshot = _ask(
+            connection,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            "SELECT pg_export_snapshot()",
+        )
+        with file.open("wb") as archive:
+            dumping = client(alias, program, f"--snapshot={snapshot}", *options, at=at)
+            run(dumping, stdout=archive)
+    except BackupFailedError as error:
+        if NO_SNAPSHOT.search(str(error)):
+            raise BackupRefusedError(f"pg_dump reached {OTHER}") from error
+        raise
+    finally:
+        connection.close()
+    return origin
+
+
+def _origin(connection: Any) -> Origin:
+    """Return what the server says of itself: pg_control_system may be forbidden."""
+    at = libpq.reached(connection)
+    address = _ask(connection, "SELECT host(inet_server_addr())")
+    port = _ask(connection, "SELECT coalesce(inet_server_port()::text, current_setting('port'))")
+    host = at.get("host", "")
+    name = socket.gethostname() if not host or host.startswith(("/", "@")) else host
+    behind = f" at {address}" if address not in {"", name, at.get("hostaddr")} else ""
+    allowed = _ask(connection, "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
+    told = "SELECT system_identifier FROM pg_control_system()"
+    return Origin(
+        server=f"{name}:{at.get('port') or port}{behind}",
+        system=_ask(connection, told) if allowed == "True" else "",
+    )
+
+
+def _ask(connection: Any, *statements: str) -> str:
+    """Return the one value of the last statement; nothing for NULL."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        value = cursor.fetchone()[0]
+    return "" if value is None else str(value)
 
 
 def load(alias: str, file: Path, *, privileges: bool) -> None:
@@ -92,17 +120,26 @@ def load(alias: str, file: Path, *, privileges: bool) -> None:
     role = connection.settings_dict["OPTIONS"].get("assume_role")
     begin = [f"SET ROLE {connection.ops.quote_name(role)};"] if role else []
     begin += [f"SET lock_timeout = '{LOCK_TIMEOUT}';", "SET statement_timeout = 0;"]
-    begin += ["SET client_min_messages = warning;", "BEGIN;", CLEAR]
+    begin += ["SET client_min_messages = warning;", "BEGIN;"]
+    if names := _ask(connection, SUBSCRIPTIONS):
+        raise BackupRefusedError(
+            f"The database subscribes to {names}, which no transaction can drop: run ALTER "
+            "SUBSCRIPTION ... DISABLE, SET (slot_name = NONE), DROP SUBSCRIPTION, and make it anew "
+            "after the restore."
+        )
+    begin += [SAME.format(expression=HERE, value=_ask(connection, f"SELECT {HERE}")), CLEAR]
+    at = libpq.reached(connection)
     connection.close()
     pg_restore, contents = _reader(file)
     beside = Path(pg_restore).with_name("psql")  # its SQL may need a psql of the same release
     psql = str(beside) if beside.exists() else next(iter(candidates("psql")), "psql")
     options = ("--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1")
-    session = client(alias, psql, *options)
+    session = client(alias, psql, *options, at=at)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as chosen:
         chosen.write(contents)
         chosen.flush()
         argv = [pg_restore, "--file=-", "--no-owner", f"--use-list={chosen.name}", str(file)]
+        argv[1:1] = ["--no-subscriptions"]  # one restored would take the place of the source's own
         argv[1:1] = [] if privileges else ["--no-privileges"]
         _play(Client(argv, session.environment), session, "\n".join(begin).encode(), server)
 
@@ -136,6 +173,8 @@ def _play(restore: Client, session: Client, begin: bytes, server: int) -> None:
             if process.returncode:
                 errors.seek(0)
                 reason = failure(client_.argv, errors.read(), process.returncode)
+                if OTHER in reason:
+                    raise BackupRefusedError(f"psql reached {OTHER}")
                 lost = process is sink and process.returncode == CONNECTION_LOST
                 raise BackupFailedError(f"{reason} {LOOK if lost else _next_step(reason)}")
 

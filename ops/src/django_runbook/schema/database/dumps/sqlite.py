@@ -1,5 +1,6 @@
 """SQLite: its online backup copies a consistent state out of, and into, a file that is in use."""
 
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -8,6 +9,7 @@ from typing import Any
 
 from django.db import Error, connections
 
+from django_runbook.schema.database.dumps.origins import Origin
 from django_runbook.schema.database.target import absent
 from django_runbook.schema.errors import BackupFailedError
 
@@ -15,7 +17,7 @@ BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 DEFAULT_TIMEOUT = 5.0  # seconds, as sqlite3.connect has it
 
 
-def dump(alias: str, file: Path) -> None:
+def dump(alias: str, file: Path) -> Origin:
     """Copy the database into ``file`` and prove that the copy is sound.
 
     A copy of a database in WAL mode would be in that mode too, and need two more files to be read.
@@ -24,9 +26,11 @@ def dump(alias: str, file: Path) -> None:
         with closing(sqlite3.connect(file)) as copy:
             _copy(alias, _live(alias), copy)
             copy.execute("PRAGMA journal_mode=DELETE")
-            _require_sound(copy, str(connections[alias].settings_dict["NAME"]))
+            name = str(connections[alias].settings_dict["NAME"])
+            _require_sound(copy, name)
     except (sqlite3.Error, Error) as error:
         raise BackupFailedError(f"sqlite3 failed: {error}.") from error
+    return Origin(server=f"{socket.gethostname()}:{Path(name).absolute().parent}")
 
 
 def load(alias: str, file: Path, *, privileges: bool) -> None:

@@ -40,6 +40,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(facts))
             return
         self.stdout.write(
-            f"Saved {manifest.database} to {short(result.file)} "
+            f"Saved {manifest.database} from {manifest.server} to {short(result.file)} "
             f"({manifest.size:,} bytes, {len(manifest.migrations)} migrations)"
         )

@@ -14,5 +14,5 @@ class Line:
 
     def __str__(self) -> str:
         """Return the verdict, the name, what was found, and what mends it."""
-        mend = "" if self.ok else f"  ->  {self.fix}"
+        mend = "" if self.ok or not self.fix else f"  ->  {self.fix}"
         return f"{'OK' if self.ok else 'WRONG':<6} {self.name:<11} {self.detail}{mend}"

@@ -30,6 +30,10 @@ def main(root: str) -> None:
     sys.meta_path.insert(0, _Lazily)
     with stand_ins():
         from invoke.main import program
+    if any(word.startswith("--print-completion-script") for word in sys.argv[1:]):
+        from django_runbook.tasks.cli.program import KitProgram
+
+        program.__class__ = KitProgram  # Invoke prints its own before it has read tasks.py
     program.run()
     sys.exit()
 

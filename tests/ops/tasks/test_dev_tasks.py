@@ -96,6 +96,8 @@ def copy(repository, commands):
 def test_app_starts_beside_the_others_and_static_files_are_collected(copy):
     """startapp writes where the other apps are, once; collectstatic fills STATIC_ROOT."""
     env = {"DATABASE_URL": "sqlite://:memory:"}
+    dry = copy.inv("--dry", "dev.app", "billing", **env)
+    assert (dry.code, dry.out.count("\n"), dry.err) == (0, 1, "")
     done = copy.inv("dev.app", "billing", **env)
     assert (done.code, done.out) == (0, ""), done
     assert done.err == 'Next: add "billing" to INSTALLED_APPS.\n'

@@ -67,7 +67,10 @@ def slots_between(
 
 def is_slot(job: Job, at: datetime.datetime) -> bool:
     """Tell whether the job is due at this very time."""
-    return latest(job, at) == at
+    try:
+        return latest(job, at) == at
+    except OverflowError:  # in the year 1 there is nothing before
+        return False
 
 
 def _later(job: Job, now: datetime.datetime) -> Iterator[datetime.datetime]:

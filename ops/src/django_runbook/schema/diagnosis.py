@@ -11,7 +11,9 @@ from django_runbook.checkup import Line
 from django_runbook.schema.database.shell import find_program
 from django_runbook.schema.database.target import target
 from django_runbook.schema.errors import NoClientError
+from django_runbook.schema.guard.reach import OWN, unguarded
 from django_runbook.schema.history.problems import findings
+from django_runbook.schema.wording import first
 
 SERVER_VERSION = {
     "postgresql": "SHOW server_version",
@@ -29,6 +31,7 @@ def diagnose(alias: str = DEFAULT_DB_ALIAS) -> Iterator[Line]:
     where = f"{place}/{at.database}" if place else at.database
     yield Line("target", ok=True, detail=f"{at.environment} {at.engine} {where}".strip())
     yield _client(alias)
+    yield from _guard()
     server = _server(alias)
     yield server
     if server.ok:
@@ -60,6 +63,20 @@ def _migrations(alias: str) -> Iterator[Line]:
     for fix, whats in fixes.items():
         more = f" (and {len(whats) - 1} more)" if len(whats) > 1 else ""
         yield Line("migrations", ok=False, detail=f"{whats[0]}{more}", fix=fix)
+
+
+def _guard() -> Iterator[Line]:
+    """Say which commands are not the kit's, and so not guarded."""
+    apps: dict[str, list[str]] = {}
+    for command, app in unguarded():
+        apps.setdefault(app, []).append(command)
+    for app, commands in apps.items():
+        yield Line(
+            "guard",
+            ok=False,
+            detail=f"{first(commands)} of {app} are not guarded",
+            fix=f'put "{OWN}" above it in INSTALLED_APPS',
+        )
 
 
 def _client(alias: str) -> Line:

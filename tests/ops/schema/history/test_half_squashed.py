@@ -179,7 +179,6 @@ def test_tables_without_a_record(make_app: MakeApp, record: Callable[..., None])
         ((), False, ["0001_initial", "0002_more"]),
         (("0009_of_another_package",), False, ["0001_initial", "0002_more"]),
         (("0001_initial",), True, ["0002_more"]),
-        (("0001_initial", "0009_gone"), True, ["0002_more"]),
         (("0001_initial", "0002_more"), True, []),
     ],
 )

@@ -1,67 +1,39 @@
 """The command line: Django's positional words, one line for an error, the right exit code."""
 
+import json
 import signal
 import subprocess
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from invoke.parser import Argument, ParserContext
 
-from django_runbook.tasks.cli.program import spell_out
 from tests.commands import BIN, ROOT
 
-CONTEXTS = {
-    "db.sql": ParserContext(
-        "db.sql",
-        args=[
-            Argument("app_label", kind=str),
-            Argument("migration_name", kind=str),
-            Argument("backwards", kind=bool, default=False),
-            Argument("database", kind=str),
-        ],
-    ),
-    "db.show": ParserContext("db.show", args=[Argument("app_label", kind=list)]),
-    "test": ParserContext("test"),
-}
-OPERANDS = {"db.sql": ("app_label", "migration_name"), "db.show": ("app_label",), "test": ()}
+#: Tasks with one before them, with one inside of them, and one that does nothing.
+MORE_TASKS = """
+
+from django_runbook.tasks.db import check
 
 
-@pytest.mark.parametrize(
-    ("typed", "read"),
-    [
-        ("db.sql users 0002", "db.sql --app-label=users --migration-name=0002"),
-        (
-            "db.sql users --backwards 0002",
-            "db.sql --app-label=users --backwards --migration-name=0002",
-        ),
-        ("db.sql --database x users", "db.sql --database x --app-label=users"),
-        ("db.sql users test", "db.sql --app-label=users test"),
-        ("db.sql --database test users", "db.sql --database test --app-label=users"),
-        ("db.sql a b c", "db.sql --app-label=a --migration-name=b c"),
-        ("db.sql --help", "db.sql --help"),
-        ("db.sql -x", "db.sql -x"),
-        ("db.show a b", "db.show --app-label=a --app-label=b"),
-        ("--dry db.show a test", "--dry db.show --app-label=a test"),
-        ("test users", "test users"),
-    ],
-)
-def test_words_become_the_options_of_their_task(typed, read):
-    """A word takes the first free place of its task; a task's name begins that task."""
-    assert list(spell_out(typed.split(), CONTEXTS, OPERANDS)) == read.split()
+@invoke.task(pre=[check])
+def prepared(c):
+    print("prepared")
 
 
-@given(
-    st.lists(st.sampled_from(["db.sql", "db.show", "test", "a", "b c", "-x", "--backwards", "="]))
-)
-def test_no_word_is_lost(words):
-    """Whatever is typed, each word is there once and in its order, some behind an option."""
-    read = list(spell_out(words, CONTEXTS, OPERANDS))
-    assert len(read) == len(words)
-    assert all(
-        after == word or after.endswith(f"={word}") for word, after in zip(words, read, strict=True)
-    )
+@task()
+def calling(c):
+    check(c)
+    print("called")
+
+
+@task()
+def nothing(c):
+    pass
+
+
+for each in (prepared, calling, nothing):
+    ns.add_task(each)
+"""
 
 
 @pytest.mark.slow
@@ -72,7 +44,9 @@ def test_no_word_is_lost(words):
         (["--help", "db.shw"], "There is no task 'db.shw'. Did you mean db.show"),
         (["xyzzy"], "There is no task 'xyzzy'. 'inv' lists the tasks."),
         (["db.show", "--pln"], "There is no option '--pln'. Did you mean --plan?"),
-        (["expire", "--as-of"], "needed value and was not given one"),
+        (["db.sql", "0002", "--app-label", "hello"], "--app-label has a value already: 0002"),
+        (["db.restore", "db.backup"], "Something is missing, as in: inv db.restore"),
+        (["expire", "--as-of"], "--confirm needs a value."),
         (["db.sql", "users"], "Something is missing, as in: inv db.sql users 0002"),
         (["db.migrate", "--app-label=-x"], "'-x' begins with '-': it is no name."),
         (["dev.app", "no-name"], "'no-name' is no name for an app. As in: inv dev.app billing"),
@@ -93,6 +67,43 @@ def test_tasks_of_plain_invoke_work_with_their_aliases(repository):
     done = repository.inv("hi", "hello")
     assert (done.code, done.out) == (0, "hello\n")
     assert repository.inv("hello", HELLO="7").code == 7
+
+
+@pytest.mark.parametrize("operand", ["hello", "hi", "test", "graph"])
+def test_app_called_like_a_task_is_migrated_alone(repository, operand):
+    """`inv db.migrate test` migrates the app called test: never all of them, then the tests."""
+    done = repository.inv("--dry", "db.migrate", operand)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{BIN}/python src/manage.py migrate {operand}\n"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        ("nothing", []),
+        ("nothing nothing", []),
+        ("db.check db.wait", ["check_migrations", "wait_for_database"]),
+        ("db.show users db.check", ["showmigrations", "check_migrations"]),
+        ("db.check hello", ["check_migrations", "hello"]),
+        ("prepared", ["check_migrations", "prepared"]),
+        ("calling", ["check_migrations", "called"]),
+    ],
+)
+def test_every_task_of_a_line_runs(repository, tasks, said):
+    """A task that becomes a command does so last alone: what follows it is not forgotten."""
+    file = repository.root / "tasks.py"
+    file.write_text(file.read_text() + MORE_TASKS)
+    done = repository.inv(*tasks.split())
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert [json.loads(line)["argv"][0] if line[0] == "{" else line for line in lines] == said
+
+
+def test_first_task_that_fails_ends_the_line(repository):
+    """The exit code is that of the command which failed, and nothing runs after it."""
+    done = repository.inv("db.check", "hello", CODE="5")
+    assert (done.code, done.out.count("\n"), done.err) == (5, 1, "")
+    assert "hello" not in done.out
 
 
 @pytest.mark.slow
@@ -133,39 +144,20 @@ def test_lines_of_help_fit_in_80_columns(commands):
 
 
 @pytest.mark.slow
-def test_completion_of_tasks_options_apps_and_migrations(commands):
-    """Tab completes names of tasks, options, apps and migrations; the script is there."""
-
-    def complete(line: str) -> list[str]:
-        return commands.inv("--complete", "--", line).out.split()
-
-    assert {"db.sql", "db.show", "expire"} <= set(complete("inv db.s"))
-    assert "--backwards" in complete("inv db.sql --b")
-    assert complete("inv db.sql us") == ["accounts", "users"]
-    assert complete("inv db.sql users 0") == [
-        "0001_initial",
-        "0002_first_name_to_150_max",
-        "0003_profile",
-    ]
-    assert complete("inv db.show users us") == ["accounts", "users"]
-    assert "inv" in commands.inv("--print-completion-script", "bash").out
-
-
-@pytest.mark.slow
-def test_reader_that_leaves_is_no_error(commands, tmp_path):
+def test_reader_that_leaves_is_no_error(commands):
     """`inv db.show | head -1` and `inv --list | head -1` print no traceback."""
     for argv in ("db.show", "--list"):
         line = f"'{BIN}/inv' --search-root '{ROOT}' {argv} | head -1"
-        url = f"sqlite:///{tmp_path}/x.sqlite3"
+        url = "sqlite://:memory:"
         done = commands.run("sh", "-c", line, DATABASE_URL=url)
         assert (done.code, done.out.count("\n"), done.err) == (0, 1, "")
 
 
 @pytest.mark.slow
-def test_reader_that_left_before_is_no_error(commands, tmp_path):
+def test_reader_that_left_before_is_no_error(commands):
     """A pipe that is closed before the first line ends with the code of SIGPIPE, silently."""
     line = f"'{BIN}/inv' --search-root '{ROOT}' db.show; echo $? >&2"
-    url = f"sqlite:///{tmp_path}/x.sqlite3"
+    url = "sqlite://:memory:"
     started = subprocess.Popen(
         ["sh", "-c", line], cwd=ROOT, env=commands.env({"DATABASE_URL": url}),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -1,5 +1,6 @@
 """What is wrong with the migrations, each with the command that mends it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from django_runbook.schema.database.target import unapplied
 from django_runbook.schema.errors import MigrationsError
 from django_runbook.schema.history.graph import is_installed, loaded
 from django_runbook.schema.history.half_squashed import Kind, Stray, strays
+from django_runbook.schema.history.unknown import said, unknown
 from django_runbook.schema.wording import first
 
 
@@ -52,8 +54,9 @@ def findings(alias: str | None = DEFAULT_DB_ALIAS) -> list[Finding]:
     found = _without_migration(loader)
     if alias is None:
         return found
-    parted = [_parted(stray) for stray in strays(loader, alias)]
-    return [*found, *(parted or _unapplied(alias))]
+    apart = strays(loader, alias)
+    parted = [_parted(stray) for stray in apart]
+    return [*found, *(parted or _unapplied(alias)), *_newer(alias, loader, apart)]
 
 
 def _without_migration(loader: MigrationLoader) -> list[Finding]:
@@ -73,6 +76,13 @@ def _without_migration(loader: MigrationLoader) -> list[Finding]:
 
 def _unapplied(alias: str) -> list[Finding]:
     return [Finding(f"{name} is not applied", "inv db.migrate") for name in unapplied(alias)]
+
+
+def _newer(alias: str, loader: MigrationLoader, apart: Iterable[Stray]) -> list[Finding]:
+    """Say what is recorded and in no file, but for apps of which more is known."""
+    told = {stray.app_label for stray in apart}
+    names = [name for name in unknown(alias, loader) if name.partition(".")[0] not in told]
+    return [Finding(said(names).removesuffix("."))] if names else []
 
 
 def _parted(stray: Stray) -> Finding:

@@ -11,6 +11,7 @@ from typing import Never
 from django.core.management.base import CommandError
 
 from django_runbook.schema.errors import BackupFailedError, BackupRefusedError, NoClientError
+from django_runbook.text.cleaning import unbroken
 
 REFUSED = 3
 
@@ -37,7 +38,7 @@ def in_one_line() -> Iterator[None]:
 def short(path: Path) -> str:
     """Return a path as a person in the current folder would type it."""
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return unbroken(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _stop(number: int, _frame: object) -> Never:

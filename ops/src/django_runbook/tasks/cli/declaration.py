@@ -1,7 +1,7 @@
 """How the kit declares a task."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from invoke import Argument, Context, Exit, Task
 from invoke.main import program
@@ -18,6 +18,8 @@ class KitTask(Task[Any]):
 
     passes_on = False
     operands: tuple[str, ...] = ()
+    #: All that Invoke will call, in its order; empty where the kit's program is not there.
+    calls: ClassVar[Sequence[Task[Any]]] = ()
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the options with their help, every time: Invoke takes the texts out of itself."""
@@ -36,7 +38,12 @@ class KitTask(Task[Any]):
             raise Exit(f"{self.name} takes nothing after '--'.", code=2)
         if process.typed() and len(getattr(program, "tasks", ())) > 1:
             raise Exit("What stands after '--' can go to one task only.", code=2)
-        return super().__call__(c, *args, **kwargs)
+        before = process.may_become
+        process.may_become = list(self.calls) in ([], [self])
+        try:
+            return super().__call__(c, *args, **kwargs)
+        finally:
+            process.may_become = before
 
 
 def task(

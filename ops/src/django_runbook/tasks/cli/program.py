@@ -6,18 +6,19 @@ Invoke takes a positional argument only where the task cannot do without it, and
 """
 
 import gc
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
-from invoke import Argument, Exit, Failure, ParseError, Program
+from invoke import Call, Executor, Exit, ParseError, Program
 from invoke.parser import Parser, ParserContext
 
-from django_runbook.tasks.cli import completion
+from django_runbook.tasks.cli.declaration import KitTask
+from django_runbook.tasks.cli.ends import in_one_line
+from django_runbook.tasks.cli.reader import Reader, spell_out
+from django_runbook.tasks.processes import process
+from django_runbook.text import streams
 
-INTERRUPTED = 130
-PIPE_CLOSED = 141
 OWN = "This repository"
 
 
@@ -25,12 +26,7 @@ class KitProgram(Program):
     """Invoke's program, as it behaves once the kit's tasks are loaded."""
 
     def _make_parser(self) -> Parser:
-        """Return a parser of the tasks that are named on the line: it copies all that it is given.
-
-        Completion may name any, and gets them all.
-        """
-        if self.args.complete.value:
-            return super()._make_parser()
+        """Return a parser of the tasks that are named on the line, for it copies all of them."""
         return Parser(initial=self.initial_context, contexts=self.named())
 
     def named(self) -> list[ParserContext]:
@@ -41,34 +37,48 @@ class KitProgram(Program):
             if {name, *aliases}.intersection(self.argv)
         ]
 
+    def parse_core_args(self) -> None:
+        """Print the completion script where that was asked for: Invoke's own knows one name."""
+        super().parse_core_args()
+        if shell := self.args["print-completion-script"].value:
+            from django_runbook.tasks.cli import completion_scripts
+
+            launcher = Path(self.args["search-root"].value or "", "inv").absolute()
+            print(completion_scripts.script(shell, launcher), end="")
+            raise Exit
+
     def parse_tasks(self) -> None:
         """Parse the tasks and their options; what is wrong ends in one line and exit code 2."""
-        contexts = {
-            str(name): context
-            for context in self.named()
-            for name in (context.name, *context.aliases)
-        }
+        streams.require()
+        with in_one_line(debug=self.args.debug.value):
+            try:
+                self.core.unparsed = list(spell_out(self.core.unparsed, self.reader(self.named())))
+                super().parse_tasks()
+            except ParseError as error:
+                raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
+            except ValueError as error:  # of an option that is a number
+                raise Exit(f"{error}. 'inv TASK --help' tells what it takes.", code=2) from error
+
+    def reader(self, known: Sequence[ParserContext]) -> Reader:
+        """Return what reads the words of a line on which these tasks may stand."""
+        contexts = {str(name): each for each in known for name in (each.name, *each.aliases)}
         operands = {name: getattr(self.collection[name], "operands", ()) for name in contexts}
-        self.core.unparsed = list(spell_out(self.core.unparsed, contexts, operands))
-        try:
-            super().parse_tasks()
-        except ParseError as error:
-            raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
+        return Reader(contexts, operands, core=self.initial_context.flags)
 
     def parse_cleanup(self) -> None:
-        """Complete app and migration names where a task takes them; else as Invoke does."""
-        if self.args.complete.value:
-            names = completion.names(self.core.remainder, self.collection)
-            if names:
-                print("\n".join(names))
+        """Print what may stand next where completion asks; else as Invoke does."""
+        with in_one_line(debug=self.args.debug.value):
+            if self.args.complete.value:
+                from django_runbook.tasks.cli import completion
+
+                known = self.reader(self.named())
+                names = completion.names(process.typed(), self.collection, known)
+                print("".join(f"{name}\n" for name in names), end="")
                 raise Exit
-        try:
-            super().parse_cleanup()
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise pipe_closed() from error
-        except ParseError as error:
-            raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
+            try:
+                super().parse_cleanup()
+            except ParseError as error:
+                raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
 
     def no_tasks_given(self) -> None:
         """List the tasks, in their groups."""
@@ -95,57 +105,19 @@ class KitProgram(Program):
     def execute(self) -> None:
         """Run the tasks. Ctrl-C is 130; an error that nobody foresaw is one line, or --debug's."""
         gc.enable()  # ./inv starts without it
-        try:
+        self.executor_class = KitExecutor
+        with in_one_line(debug=self.args.debug.value):
             super().execute()
-            sys.stdout.flush()
-        except KeyboardInterrupt as error:
-            raise Exit(code=INTERRUPTED) from error
-        except BrokenPipeError as error:
-            raise pipe_closed() from error
-        except (Exit, Failure):
-            raise  # Invoke's own ends, with their own codes
-        except Exception as error:
-            if self.args.debug.value:
-                raise
-            reason = " ".join(str(error).split())
-            message = f"{type(error).__name__}: {reason}. 'inv --debug' shows where."
-            raise Exit(message, code=1) from error
 
 
-def pipe_closed() -> Exit:
-    """Return the end of a task whose reader has gone: silent, with the code of SIGPIPE."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit(code=PIPE_CLOSED)
+class KitExecutor(Executor):
+    """Invoke's executor, which says what it will call: only the last may become a command."""
 
-
-def spell_out(
-    words: Sequence[str],
-    contexts: Mapping[str, ParserContext],
-    operands: Mapping[str, Sequence[str]],
-) -> Iterator[str]:
-    """Yield the words with positional ones turned into options of their task.
-
-    The name of a task begins that task, also where a value could stand; an option's value stays
-    with its option; a word that begins with ``-`` is never a value.
-    """
-    free: list[Argument] = []
-    flags: Mapping[str, Any] = {}
-    value_of_option = False
-    for word in words:
-        if value_of_option:
-            value_of_option = False
-            yield word
-        elif word in contexts:
-            flags = contexts[word].flags
-            free = [contexts[word].args[name] for name in operands[word]]
-            yield word
-        elif word.startswith("-") or not free:
-            value_of_option = word in flags and flags[word].takes_value
-            yield word
-        else:
-            yield f"--{str(free[0].name).replace('_', '-')}={word}"
-            if free[0].kind is not list:
-                free.pop(0)
+    def expand_calls(self, calls: list[Call]) -> list[Call]:
+        """Return the calls, with what stands before and after each."""
+        found: list[Call] = super().expand_calls(calls)
+        KitTask.calls = [call.task for call in found]
+        return found
 
 
 def explain(error: ParseError, names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_runbook.schema.errors import MigrationsError
 from django_runbook.schema.management.arguments import add_database
 from django_runbook.schema.squash.finish.environments import export
+from django_runbook.text.cleaning import unbroken
 
 
 class Command(BaseCommand):
@@ -32,6 +33,6 @@ class Command(BaseCommand):
             self.stdout.write(made.to_json(), ending="")
             return
         for name in made.migrations:
-            self.stdout.write(name)
+            self.stdout.write(unbroken(name))
         name = Path(made.database).name
-        self.stdout.write(f"{len(made.migrations)} migration(s) recorded in {name}")
+        self.stdout.write(unbroken(f"{len(made.migrations)} migration(s) recorded in {name}"))

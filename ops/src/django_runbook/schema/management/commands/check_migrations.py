@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_runbook.schema.history.problems import findings
 from django_runbook.schema.management.arguments import add_database
+from django_runbook.text.cleaning import clean
 
 
 class Command(BaseCommand):
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         """Print each finding with its fix; exit code 1 where there is one."""
         found = findings(None if options["no_database"] else options["database"])
         for finding in found:
-            self.stdout.write(str(finding))
+            self.stdout.write(clean(str(finding)))
         if found:
             raise CommandError(f"{len(found)} finding(s) in the migrations")
         self.stdout.write("Migrations: nothing wrong")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from django_runbook.schema.diagnosis import diagnose
+from django_runbook.text.cleaning import unbroken
 
 
 class Command(BaseCommand):
@@ -26,4 +27,4 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([asdict(line) for line in lines]))
             return
         for line in lines:
-            self.stdout.write(str(line))
+            self.stdout.write(unbroken(str(line)))

@@ -1,9 +1,8 @@
 """`manage.py migrate`: Django's own, one at a time, with short locks and a true word on failure."""
 
 import argparse
-import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -23,12 +22,18 @@ from django_runbook.schema.apply.stopping import Interrupt, Stop, on_signals
 from django_runbook.schema.apply.timeouts import can_check_client, require_supported
 from django_runbook.schema.database.backups import backup
 from django_runbook.schema.database.target import target, unapplied
+from django_runbook.schema.errors import MigrationsError
+from django_runbook.schema.guard.commands import add_confirm
+from django_runbook.schema.guard.migrations import confirm_migrate
+from django_runbook.schema.history import unknown
 from django_runbook.schema.history.graph import Key
 from django_runbook.schema.history.near_names import WRONG_USAGE, Suggesting
 from django_runbook.schema.management.one_line import REFUSED, in_one_line, short
+from django_runbook.text.numbers import whole
 
 FAILED, EARLY = 1, 4
 WAIT = 60.0
+MOST_SECONDS = 2_147_483  # PostgreSQL's: milliseconds in 32 bits
 POOL_IS_FULL = "query_wait_timeout"  # PgBouncer's word for it
 #: What Django says of a history that does not fit the files.
 UNFIT = (
@@ -63,7 +68,7 @@ class Command(Suggesting, django_migrate.Command):
             parser.add_argument(name, type=_seconds, metavar="SECONDS", default=default, help=said)
         parser.add_argument(
             "--lock-retries",
-            type=_number,
+            type=whole(),
             metavar="N",
             default=Limits.retries,
             help="How often to try again where there was no lock (default: 10).",
@@ -73,6 +78,7 @@ class Command(Suggesting, django_migrate.Command):
             action="store_true",
             help="Save the database first, as backup does; where that fails, nothing is migrated.",
         )
+        add_confirm(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate; exit code 1 for a failure, 3 where nothing was changed, 4 where it stopped."""
@@ -81,9 +87,12 @@ class Command(Suggesting, django_migrate.Command):
         self._midline = False
         self._saved = ""
         with on_signals(self._stop), self._in_some_lines():
+            if not options["prune"]:
+                self._say_newer(options["database"])
             if options["plan"] or options["check_unapplied"]:
                 super().handle(*args, **options)
             else:
+                confirm_migrate(options)
                 self._migrate(*args, **options)
 
     def migration_progress_callback(
@@ -125,6 +134,12 @@ class Command(Suggesting, django_migrate.Command):
         whole = not options["app_label"] and not options["prune"]
         if whole and (missing := unapplied(options["database"])):
             raise CommandError(f"Not applied all the same: {', '.join(missing)}.")
+
+    def _say_newer(self, alias: str) -> None:
+        """Say where the database is newer than this code; files that are wrong are Django's."""
+        with suppress(MigrationsError):
+            if newer := unknown.said(unknown.unknown(alias)):
+                self.stderr.write(newer)
 
     def _planned(self, plan: list[tuple[Key, bool]]) -> None:
         alias = self._options["database"]
@@ -229,12 +244,6 @@ def _seconds(given: str) -> float:
         seconds = float(given)
     except ValueError:
         seconds = -1.0
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError(f"'{given}' is no number of seconds: 0 or more.")
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"'{given}' is no number of seconds: 0 to {MOST_SECONDS}.")
     return seconds
-
-
-def _number(given: str) -> int:
-    if not given.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{given}' is no number: 0 or more.")
-    return int(given)

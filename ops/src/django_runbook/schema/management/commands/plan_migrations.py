@@ -1,6 +1,5 @@
 """`manage.py plan_migrations`: the pending migrations with their true SQL and their risks."""
 
-import argparse
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,9 @@ from django_runbook.schema.review.report.markdown import COMMENT, markdown
 from django_runbook.schema.review.report.terminal import lines
 from django_runbook.schema.review.reviewer import Look
 from django_runbook.schema.wording import counted
+from django_runbook.text.numbers import whole
 
-
-def rows(text: str) -> int:
-    """Read a number of rows."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 on")
-    return value
+MOST_ROWS = 1_000_000  # of each table, made up one by one
 
 
 class Command(BaseCommand):
@@ -60,7 +51,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--rows",
-            type=rows,
+            type=whole(most=MOST_ROWS),
             default=ROWS,
             metavar="N",
             help=f"Made-up rows for each table; 0 rehearses nothing (default: {ROWS}).",

@@ -12,6 +12,7 @@ from django_runbook.schema.management.arguments import add_database
 from django_runbook.schema.management.one_line import in_one_line
 from django_runbook.schema.review.report.rollback import tried_lines, verdict
 from django_runbook.schema.review.rollback import ENGINES, Tried, rollback_check, selected
+from django_runbook.text.cleaning import unbroken
 
 
 class Command(BaseCommand):
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         with in_one_line(), redirect_stdout(sys.stderr):
             found = rollback_check(chosen, alias, options["engine"] or ENGINES, self._tell)
         for note in found.notes:
-            self.stdout.write(f"Note: {note}")
+            self.stdout.write(unbroken(f"Note: {note}"))
         if chosen.keys and not found.tried:
             raise CommandError("No migration was tried.")
         if found.failing:

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
+from django_runbook.schema.database.target import absent
 from django_runbook.schema.management.arguments import add_database
 
 PAUSE = 0.5
@@ -25,6 +26,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Return once connected; exit code 1 with the last error when the time is over."""
         connection = connections[options["database"]]
+        if absent(options["database"]):
+            self.stdout.write("There is nothing to wait for: 'inv db.migrate' makes the file")
+            return
         start = time.monotonic()
         while True:
             try:

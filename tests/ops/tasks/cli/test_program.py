@@ -1,6 +1,7 @@
 """The command line: Django's positional words, one line for an error, the right exit code."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_app_called_like_a_task_is_migrated_alone(repository, operand):
     """`inv db.migrate test` migrates the app called test: never all of them, then the tests."""
     done = repository.inv("--dry", "db.migrate", operand)
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"{BIN}/python src/manage.py migrate {operand}\n"
+    assert done.out == f"{shlex.quote(f'{BIN}/python')} src/manage.py migrate {operand}\n"
 
 
 @pytest.mark.parametrize(

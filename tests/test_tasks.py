@@ -113,7 +113,8 @@ def test_demo_shows_the_job_from_end_to_end(commands, copy):
     """Migrate, samples, dry run, expiry, before and after, and the ledger with one undone run."""
     (copy / "var/demo.sqlite3").write_text("what an earlier demo left")
     done = commands.run(BIN / "inv", "demo", cwd=copy, CI="true", NO_COLOR="1", **FRESH)
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0, done
+    assert re.fullmatch(r"Undo run 1 in: demo sqlite \S.*demo\.sqlite3\n", done.err)
     lines = done.out.splitlines()
     assert lines[:4] == [
         "$ manage.py migrate --verbosity=0",

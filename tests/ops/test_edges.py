@@ -1,5 +1,6 @@
 """Whatever the class of what goes wrong: one line, the right exit code, and no traceback."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -33,8 +34,10 @@ def one_line(done: Done, code: int) -> str:
 
 def in_shell(commands: Commands, line: str, **extra: str | None) -> Done:
     """Run `manage.py` or `inv` as a shell does, with its redirections."""
-    line = line.replace("manage.py", f"{sys.executable} {ROOT}/backend/manage.py")
-    return commands.run("sh", "-c", line.replace("inv ", f"{BIN}/inv ", 1), **extra)
+    line = line.replace("manage.py", shlex.join([sys.executable, f"{ROOT}/backend/manage.py"]))
+    return commands.run(
+        "sh", "-c", line.replace("inv ", f"{shlex.quote(f'{BIN}/inv')} ", 1), **extra
+    )
 
 
 @pytest.fixture(scope="module")

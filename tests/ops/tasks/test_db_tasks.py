@@ -142,7 +142,7 @@ WRITE = {
 
 @pytest.mark.slow
 def test_shell_is_read_only_on_a_protected_target(commands, database_url, engine):
-    """A query reads; a write fails there, and works with --write or on a local target."""
+    """A query reads; a write fails there, and works with --write and the database's name."""
     query, message = WRITE[engine]
     protected = {"DATABASE_URL": database_url, "ENVIRONMENT": "production"}
     read = commands.inv("db.shell", "--sql", "SELECT 40 + 2", **protected)
@@ -150,8 +150,11 @@ def test_shell_is_read_only_on_a_protected_target(commands, database_url, engine
     assert read.err.startswith("Read-only shell (--write allows more): production ")
     refused = commands.inv("db.shell", "--sql", query, **protected)
     assert (refused.code != 0, message in refused.err) == (True, True)
-    written = commands.inv("db.shell", "--write", "--sql", query, **protected)
-    assert (written.code, written.err[:18]) == (0, "Shell: production ")
+    unnamed = commands.inv("db.shell", "--write", "--sql", query, **protected)
+    assert (unnamed.code, unnamed.err[:21]) == (3, "Write to: production ")
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    written = commands.inv("db.shell", "--write", "--confirm", name, "--sql", query, **protected)
+    assert (written.code, written.err[:21]) == (0, "Write to: production ")
 
 
 @pytest.mark.slow

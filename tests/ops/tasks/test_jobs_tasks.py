@@ -92,8 +92,8 @@ def test_undo_is_guarded_and_ends_with_the_commands_code(commands, expired_url):
         3,
         "",
         (
-            f"{shown}Refused: the target is protected and there is no terminal. "
-            f"Add --confirm {name}.\n"
+            f"{shown}CommandError: Refused: the target is protected (ENVIRONMENT is production) "
+            f"and there is no terminal. Add --confirm {name}.\n"
         ),
     )
     done = commands.inv("jobs.undo", "1", "--json", "--confirm", name, **env)

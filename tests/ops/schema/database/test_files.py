@@ -15,25 +15,25 @@ NEED = (
     "createsuperuser --noinput --username=x --email=x@example.com",
     "dbshell",
     "dbshell --read-only",
+    "expire_trials",
     "inspectdb",
+    "job_history",
+    "job_status",
+    "run_job clearsessions",
     "shell --no-imports -c 'from users.models import User; User.objects.count()'",
     "showmigrations",
     "sqlmigrate users 0001",
+    "undo_run 1",
 )
 #: Commands that say it in words of their own, and those that do without a database.
 OTHERS = (
     ("backup", 1),
     ("check", 0),
     ("diagnose", 0),
-    ("expire_trials", 3),
-    ("job_history", 3),
-    ("job_status", 3),
     ("makemigrations --check", 0),
-    ("run_job clearsessions", 3),
     ("schema_drift", 1),
     ("table_sizes", 1),
     ("target", 0),
-    ("undo_run 1", 3),
     ("wait_for_database", 0),
 )
 

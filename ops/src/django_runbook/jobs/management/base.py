@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from django_runbook.config import ConfigError
 from django_runbook.jobs.batches.loop import Watch
@@ -20,6 +21,7 @@ from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management.progress import Progress
 from django_runbook.jobs.models import Status
 from django_runbook.jobs.wrapped.command import INSIDE
+from django_runbook.schema.database.files import require_file
 from django_runbook.schema.database.target import require_applied, unapplied
 from django_runbook.schema.errors import UnappliedError
 from django_runbook.schema.history.unknown import said, unknown
@@ -124,9 +126,10 @@ class LedgerCommand(BaseCommand):
     def reading(self) -> Iterator[None]:
         """Turn errors into one line; what other apps' migrations lack does not matter here.
 
-        Raises ``CommandError`` with exit code 3 where the ledger has no tables.
+        Raises ``CommandError`` with exit code 3 where the ledger has no tables, 1 without file.
         """
         with in_one_line():
+            require_file(connection)
             missing = [name for name in unapplied() if name.startswith("runbook_jobs.")]
             if missing:
                 raise UnappliedError(f"{missing[0]} is not applied. Run 'inv db.migrate' first.")

@@ -107,7 +107,7 @@ def test_settings_that_are_not_there_are_one_line(shop):
 )
 def test_an_error_has_colours_where_they_are_wanted(tmp_path, extra, argv, coloured):
     """NO_COLOR and TERM=dumb hold for Django's own errors; what is typed wins."""
-    env = Commands(tmp_path).env({"DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3", **extra})
+    env = Commands(tmp_path).env({"DATABASE_URL": "sqlite://:memory:", **extra})
     manage = str(ROOT / "backend/manage.py")
     shown = pexpect.spawn(
         sys.executable, [manage, "list_jobs", *argv], env=env, encoding="utf-8", timeout=60

@@ -55,14 +55,15 @@ def test_each_command_is_refused_once(arena, engine):
 
 
 @pytest.mark.slow
-def test_sqlflush_into_a_shell_changes_nothing(arena):
-    """A pipe into the shell meets a session that only reads."""
+def test_sqlflush_into_a_shell_changes_nothing(arena, engine):
+    """A pipe into the shell meets a session that only reads, and is told that it has failed."""
     before = arena.state()
     sql = arena.manage("sqlflush", ENVIRONMENT="production").out
     assert "DELETE FROM" in sql or "TRUNCATE" in sql
     shell = ("dbshell",)
     done = arena.run(*arena_python(arena), *shell, stdin=sql, ENVIRONMENT="production", DEBUG=None)
     assert arena.state() == before, done
+    assert done.code == {"postgresql": 3, "sqlite": 1}[engine], done
     assert done.err.startswith("Read-only shell (--write allows more): production ")
 
 

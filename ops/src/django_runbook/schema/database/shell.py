@@ -62,6 +62,8 @@ def database_client(
         arguments = mysql_words(connection, arguments, *([MYSQL_READ_ONLY] if read_only else []))
     if connection.vendor == "sqlite" and read_only:
         arguments = _sqlite_read_only(command, arguments)
+    if connection.vendor == "postgresql" and read_only and not sys.stdin.isatty():
+        arguments = ["-v", "ON_ERROR_STOP=1", *arguments]  # psql ends a script with 0 without it
     if sql is not None:
         arguments = [
             *arguments,

@@ -10,6 +10,8 @@ import pytest
 
 from tests.commands import ROOT
 
+pytestmark = pytest.mark.slow
+
 spec = importlib.util.spec_from_file_location("release", ROOT / "ops/release.py")
 release = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(release)

@@ -82,8 +82,9 @@ def test_every_dependency_says_why_it_is_there(name):
 
 
 def test_files_are_short():
-    """No module of the kit or the product is longer than about 250 lines."""
+    """No module that a person writes is longer than about 250 lines; migrations are generated."""
     files = [*ROOT.glob("ops/**/*.py"), *ROOT.glob("backend/**/*.py"), ROOT / "tasks.py"]
+    files = [file for file in files if file.parent.name != "migrations"]
     long = {str(file): len(file.read_text("utf-8").splitlines()) for file in files}
     assert {name: lines for name, lines in long.items() if lines > 250} == {}
 

@@ -40,5 +40,6 @@ def since(at: datetime.datetime) -> None:
 def ran(status: str = "SUCCEEDED", started: datetime.datetime = SLOT, **values) -> Run:
     """Return a run of the ledger that took a minute."""
     ended = {"finished": started + MINUTE} if status != "RUNNING" else {}
-    defaults = {"job": "expire_trials", "user": "me", "host": "laptop", **ended}
+    model = values.get("change", {}).get("model", "")
+    defaults = {"job": "expire_trials", "user": "me", "host": "laptop", "model": model, **ended}
     return Run.objects.create(status=status, started=started, **{**defaults, **values})

@@ -5,12 +5,15 @@ Times come from the database's clock, which all machines share; cutoffs come fro
 
 import datetime
 import uuid
+from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from django_runbook.jobs.database.clock import Now
-from django_runbook.jobs.database.fields import ForeignLine, ForeignText
+from django_runbook.jobs.database.fields import ForeignLine, ForeignText, Numbers
+
+LARGEST = models.BigIntegerField.MAX_BIGINT
 
 
 class Status(models.TextChoices):
@@ -21,6 +24,7 @@ class Status(models.TextChoices):
     FAILED = "FAILED", "failed"
     STOPPED = "STOPPED", "stopped early"
     REFUSED = "REFUSED", "refused by a guard"
+    SKIPPED = "SKIPPED", "skipped: another was running"
     LOST = "LOST", "lost: its heartbeat stopped"
 
 
@@ -29,6 +33,8 @@ class Run(models.Model):
 
     job = models.CharField(max_length=100)
     slot = models.DateTimeField(null=True, blank=True)
+    #: Up to when it did what there was to do: its ``as_of``; None for its start.
+    covers = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.RUNNING)
     started = models.DateTimeField(db_default=Now())
     heartbeat = models.DateTimeField(db_default=Now())
@@ -40,24 +46,40 @@ class Run(models.Model):
     pid = models.PositiveBigIntegerField(default=0)
     ci_url = ForeignLine(max_length=500, blank=True)
     parameters = models.JSONField(default=dict)
+    #: What a wrapped command was given, without secrets.
+    arguments = models.JSONField(default=list)
     #: What a transition does: ``model``, ``was`` and ``to``. Empty for any other command.
     change = models.JSONField(default=dict)
+    #: The label of the model whose rows it changes; empty for any other command.
+    model = models.CharField(max_length=201, blank=True)
+    #: The key of the last row of its last batch, in the order of the run.
+    cursor = models.JSONField(null=True, blank=True)
     due = models.PositiveBigIntegerField(null=True, blank=True)
     changed = models.PositiveBigIntegerField(default=0)
     batches = models.PositiveIntegerField(default=0)
+    #: Rows that could not be changed; each is a ``FailedRow``.
+    failed = models.PositiveBigIntegerField(default=0)
     reason = ForeignText(blank=True)
     output = ForeignText(blank=True)
     allow = models.PositiveBigIntegerField(null=True, blank=True)
     allow_reason = ForeignText(blank=True)
+    #: When somebody asked it to end after its batch, and who and why.
+    stop_asked = models.DateTimeField(null=True, blank=True)
+    stop_reason = ForeignText(blank=True)
     continues = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     undoes = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="undone_by"
     )
 
     class Meta:
-        """The newest run of a job is asked for at every start."""
+        """The newest run of a job is asked for at every start, by how it came out too."""
 
-        indexes = (models.Index(fields=("job", "-id"), name="runbook_jobs_run_newest"),)
+        indexes = (
+            models.Index(fields=("job", "-id"), name="runbook_jobs_run_newest"),
+            models.Index(fields=("job", "status", "-id"), name="runbook_jobs_run_ended"),
+            models.Index(fields=("status", "heartbeat"), name="runbook_jobs_run_beating"),
+            models.Index(fields=("model", "id"), name="runbook_jobs_run_model"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(status__in=Status.values), name="runbook_jobs_run_status_valid"
@@ -81,12 +103,19 @@ class Run(models.Model):
 
 
 class Batch(models.Model):
-    """The rows that one transaction of a run changed."""
+    """The rows that one transaction of a run changed: ``ids``, in one of two columns."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="batch_set")
     number = models.PositiveIntegerField()
     changed = models.PositiveIntegerField()
-    ids = models.JSONField(encoder=DjangoJSONEncoder)
+    #: Primary keys that are whole numbers: an array, where the engine has them.
+    numbers = Numbers(null=True)
+    #: Primary keys of any other kind.
+    keys = models.JSONField(encoder=DjangoJSONEncoder, null=True)
+    #: What the fields of each row were, and what they became, where the run does not know it of
+    #: all rows together: a list for each key, in the order of the change's ``kept`` fields.
+    old = models.JSONField(encoder=DjangoJSONEncoder, null=True)
+    new = models.JSONField(encoder=DjangoJSONEncoder, null=True)
     finished = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -100,13 +129,37 @@ class Batch(models.Model):
         """Return the run and the number."""
         return f"batch {self.number} of run {self.run_id}"
 
+    @property
+    def ids(self) -> list[Any]:
+        """The primary keys of the rows, in the order in which they were changed."""
+        return list((self.keys if self.numbers is None else self.numbers) or ())
+
+    @ids.setter
+    def ids(self, ids: list[Any]) -> None:
+        whole = all(type(key) is int and abs(key) <= LARGEST for key in ids)
+        self.numbers, self.keys = (ids, None) if whole else (None, ids)
+
+
+class FailedRow(models.Model):
+    """A row that a run could not change, and what the database or the job's code said."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="failed_rows")
+    key = models.JSONField(encoder=DjangoJSONEncoder)
+    error = ForeignText()
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        """Return the row and the run."""
+        return f"row {self.key} of run {self.run_id}"
+
 
 class Slot(models.Model):
     """One time at which a job is due, and the run that has claimed it."""
 
     job = models.CharField(max_length=100)
     at = models.DateTimeField()
-    run = models.ForeignKey(Run, models.CASCADE, related_name="slots")
+    #: None where it was done by a run that is no longer kept.
+    run = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="slots")
 
     class Meta:
         """Of two schedulers, one wins."""
@@ -131,3 +184,25 @@ class Lease(models.Model):
     def __str__(self) -> str:
         """Return the job and its holder."""
         return f"{self.job}, held by run {self.run_id}"
+
+
+class Pause(models.Model):
+    """A time in which a job does not run: its slots are neither claimed nor missed."""
+
+    job = models.CharField(max_length=100)
+    since = models.DateTimeField(db_default=Now())
+    until = models.DateTimeField(null=True, blank=True)
+    reason = ForeignText()
+    who = ForeignLine(max_length=500)
+    #: When somebody ended it before its time, and who.
+    resumed = models.DateTimeField(null=True, blank=True)
+    resumed_by = ForeignLine(max_length=500, blank=True)
+
+    class Meta:
+        """The pauses of a job are asked for at every start."""
+
+        indexes = (models.Index(fields=("job", "-id"), name="runbook_jobs_pause_newest"),)
+
+    def __str__(self) -> str:
+        """Return the job and the time."""
+        return f"{self.job}, paused since {self.since:%Y-%m-%dT%H:%MZ}"

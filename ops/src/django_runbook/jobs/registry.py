@@ -23,6 +23,10 @@ class Change:
     was: Mapping[str, Any]
     to: Mapping[str, Any]
 
+    def recorded(self) -> dict[str, Any]:
+        """Return the fields of a run that keep it."""
+        return {"model": self.model._meta.label_lower, "change": self.as_json()}
+
     def as_json(self) -> dict[str, Any]:
         """Return what the ledger keeps."""
         return {

@@ -67,7 +67,8 @@ def made(**values) -> Run:
         "changed": sum(map(len, batches)),
         "batches": len(batches),
     }
-    run = Run.objects.create(**{**defaults, **values})
+    values = {**defaults, **values}
+    run = Run.objects.create(model=values["change"].get("model", ""), **values)
     for number, ids in enumerate(batches, start=1):
         Batch.objects.create(run=run, number=number, changed=len(ids), ids=ids)
     return run

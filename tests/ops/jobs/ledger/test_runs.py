@@ -306,7 +306,7 @@ def test_ids_of_a_batch_are_kept_plain():
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT attstorage FROM pg_attribute"
-            " WHERE attrelid = 'runbook_jobs_batch'::regclass AND attname = 'ids'"
+            " WHERE attrelid = 'runbook_jobs_batch'::regclass AND attname = 'numbers'"
         )
         assert cursor.fetchall() == [("e",)]
 

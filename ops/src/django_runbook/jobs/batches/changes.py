@@ -21,8 +21,8 @@ changed AS (
     WHERE {pk} = ANY (ARRAY(SELECT {pk} FROM picked)) AND {conditions} RETURNING {pk}
 ),
 written AS (
-    INSERT INTO {batches} (run_id, number, changed, ids, finished)
-    SELECT %s, %s, count(*), to_jsonb(array_agg({pk})), statement_timestamp()
+    INSERT INTO {batches} (run_id, number, changed, {ids}, finished)
+    SELECT %s, %s, count(*), {aggregated}, statement_timestamp()
     FROM changed HAVING count(*) > 0 RETURNING changed
 ),
 counted AS (
@@ -34,6 +34,8 @@ SELECT {columns}, (SELECT count(*) FROM picked), coalesce((SELECT changed FROM w
     EXISTS (SELECT FROM counted)
 FROM picked ORDER BY {newest} LIMIT 1
 """
+#: Types of PostgreSQL's keys that an array of bigint holds.
+WHOLE = {"smallint", "integer", "bigint"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def portable(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) 
         done = set(found.values_list("pk", flat=True))
         ids = [key for key in ids if key in done]
     if ids:
-        Batch.objects.using(picked.db).create(run=run, number=number, changed=len(ids), ids=ids)
+        batch = Batch(run=run, number=number, changed=len(ids))
+        batch.ids = ids
+        batch.save(using=picked.db, force_insert=True)
     return Changed(len(keys), len(ids), keys[-1])
 
 
@@ -107,10 +111,15 @@ def one_statement(picked: QuerySet[Any, Any], change: Change, run: Run, number: 
         select, parameters = picked.query.get_compiler(connection=connection).as_sql()
     except EmptyResultSet:  # Django sees that nothing can match
         return Changed(0, 0, None)
+    key = field_of(change.model, "pk")
+    pk = quote(key.column)
+    whole = key.rel_db_type(connection) in WHOLE
     sql = ONE_STATEMENT.format(
+        ids="numbers" if whole else "keys",
+        aggregated=f"array_agg({pk}::bigint)" if whole else f"to_jsonb(array_agg({pk}))",
         picked=select,
         table=table,
-        pk=quote(field_of(change.model, "pk").column),
+        pk=pk,
         assignments=", ".join(f"{quote(field.column)} = %s" for field, _ in sets),
         conditions=" AND ".join(
             f"{table}.{quote(field.column)} IS NOT DISTINCT FROM %s" for field, _ in conditions

@@ -106,7 +106,7 @@ class _Frozen:
     def values(self, moved: Transition) -> dict[str, Any]:
         """Return what the ledger keeps of it."""
         times = {"as_of": self.as_of.isoformat(), "cutoff": self.cutoff.isoformat()}
-        return {"parameters": times, "change": moved.change.as_json(), "continues": self.earlier}
+        return {"parameters": times, **moved.change.recorded(), "continues": self.earlier}
 
 
 def _freeze(

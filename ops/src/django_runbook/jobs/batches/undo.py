@@ -56,7 +56,7 @@ def undo_run(
     _require_undoable(run)
     back, stop = change_back(run), stop or Stop()
     order = replace(order or Order(), slot=None, inside=None)
-    values = {"undoes": run, "change": back.as_json(), "continues": _cut_short(run)}
+    values = {"undoes": run, **back.recorded(), "continues": _cut_short(run)}
     others: Counter[str] = Counter()
     done = 0
     with recorded(declared_job(run.job), order, due=run.changed, **values) as recording:

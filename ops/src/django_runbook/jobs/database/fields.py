@@ -1,8 +1,9 @@
-"""Fields of the ledger for text from outside: who, why, and what a command printed.
+"""Fields of the ledger: text from outside (who, why, what a command printed), and many keys.
 
-To migrations they are Django's own fields: no schema shows what they add.
+To migrations those for text are Django's own fields: no schema shows what they add.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,3 +38,25 @@ class ForeignLine(models.CharField):  # type: ignore[type-arg]  # only the stubs
         """Return Django's own field."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.CharField", args, kwargs
+
+
+class Numbers(models.Field):  # type: ignore[type-arg]  # only the stubs are generic
+    """A list of whole numbers: eight bytes each in an array of PostgreSQL, JSON elsewhere."""
+
+    def db_type(self, connection: Any) -> str | None:
+        """Return the type of the column."""
+        if connection.vendor == "postgresql":
+            return "bigint[]"
+        of_json: str = connection.data_types["JSONField"]
+        return of_json
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        """Return what the driver is handed."""
+        if value is None or connection.vendor == "postgresql":
+            return value
+        return json.dumps(value)
+
+    def from_db_value(self, value: Any, _expression: Any, _connection: Any) -> list[int] | None:
+        """Return the list."""
+        found: list[int] | None = json.loads(value) if isinstance(value, str) else value
+        return found

@@ -15,6 +15,8 @@ from django_runbook.jobs.models import Batch, Run, Status
 
 #: Rows of a run that are looked at together: so many fit into memory whatever the run's size.
 AT_ONCE = 100_000
+#: Columns of a batch that grow with its rows.
+HEAVY = ("numbers", "keys", "old", "new")
 
 
 def get_run(pk: int) -> Run:
@@ -62,7 +64,7 @@ def kept_since() -> datetime.datetime | None:
 
 def batch_ids(run: Run) -> Iterator[list[Any]]:
     """Yield the rows of each batch of a run in their order, one batch in memory."""
-    for batch in run.batch_set.defer("ids").order_by("number"):
+    for batch in run.batch_set.defer(*HEAVY).order_by("number"):
         yield _ids(batch)
 
 
@@ -70,7 +72,7 @@ def batches(run: Run) -> Iterator[list[Batch]]:
     """Yield the batches of a run in their order: as many at a time as make ``AT_ONCE`` rows."""
     group: list[Batch] = []
     rows = 0
-    for batch in run.batch_set.defer("ids").order_by("number"):
+    for batch in run.batch_set.defer(*HEAVY).order_by("number"):
         group.append(batch)
         rows += batch.changed
         if rows >= AT_ONCE:
@@ -90,10 +92,10 @@ def changed_later(group: Sequence[Batch], *, but: Run) -> dict[Any, Batch]:
     for batch in group:
         for key in batch.ids:
             first.setdefault(key, batch.pk)
-    model = group[0].run.change["model"]
-    later = Batch.objects.filter(run__change__model=model, pk__gt=group[0].pk).exclude(run=but)
+    model = group[0].run.model
+    later = Batch.objects.filter(run__model=model, pk__gt=group[0].pk).exclude(run=but)
     rows: dict[Any, Batch] = {}
-    for batch in later.select_related("run").defer("ids").order_by("pk"):
+    for batch in later.select_related("run").defer(*HEAVY).order_by("pk"):
         again = [key for key in _ids(batch) if first.get(key, batch.pk) < batch.pk]
         rows.update(dict.fromkeys(again, batch))
     return rows
@@ -102,15 +104,16 @@ def changed_later(group: Sequence[Batch], *, but: Run) -> dict[Any, Batch]:
 def batches_that_changed(model: str, pk: Any) -> list[Batch]:
     """Return the batches that changed a row of ``model`` (its label), newest first."""
     key = json.loads(DjangoJSONEncoder().encode(pk))
-    found = Batch.objects.filter(run__change__model=model)
-    if connection.features.supports_json_field_contains:
-        found = found.filter(ids__contains=[key])
-    else:
-        numbers = found.values_list("pk", "ids").iterator(chunk_size=1)
-        found = found.filter(pk__in=[number for number, ids in numbers if key in ids])
-    return list(found.select_related("run").defer("ids").order_by("-pk"))
+    columns = Batch.objects.filter(run__model=model).values_list("pk", "numbers", "keys")
+    found = [
+        number
+        for number, numbers, keys in columns.iterator(chunk_size=100)
+        if key in (numbers or keys or ())
+    ]
+    batches = Batch.objects.filter(pk__in=found).select_related("run").defer(*HEAVY)
+    return list(batches.order_by("-pk"))
 
 
 def _ids(batch: Batch) -> Any:
     """Return the rows of a batch, and do not keep them with it."""
-    return Batch.objects.values_list("ids", flat=True).get(pk=batch.pk)
+    return Batch.objects.only("numbers", "keys").get(pk=batch.pk).ids

@@ -31,16 +31,15 @@ class Order:
 
 
 class SlotTakenError(RefusedError):
-    """The slot is done, or being done, by the run ``holder``."""
+    """The slot is done, or being done, by the run ``holder``; None where it is not kept."""
 
-    def __init__(self, holder: Run) -> None:
-        self.holder = holder
-        slot = f"{holder.slot:%Y-%m-%dT%H:%MZ}"
-        how = "already done" if holder.status == Status.SUCCEEDED else "being done"
-        super().__init__(
-            f"{holder.job} {slot}: {how} by run {holder.pk} "
-            f"({holder.who}, {holder.changed} changed)."
-        )
+    def __init__(self, slot: Slot) -> None:
+        self.slot, self.holder = slot, slot.run
+        by = "already done by a run that is no longer kept"
+        if holder := slot.run:
+            how = "already done" if holder.status == Status.SUCCEEDED else "being done"
+            by = f"{how} by run {holder.pk} ({holder.who}, {holder.changed} changed)"
+        super().__init__(f"{slot.job} {slot.at:%Y-%m-%dT%H:%MZ}: {by}.")
 
 
 def stale(using: str | None = None) -> QuerySet[Run]:
@@ -122,10 +121,10 @@ def claim(run: Run, at: datetime.datetime) -> None:
     if made:
         return
     holder = slot.run
-    free = holder.status not in (Status.SUCCEEDED, Status.RUNNING)
+    free = holder and holder.status not in (Status.SUCCEEDED, Status.RUNNING)
     if free and Slot.objects.filter(pk=slot.pk, run=holder).update(run=run):
         return
-    raise SlotTakenError(Slot.objects.select_related("run").get(pk=slot.pk).run)
+    raise SlotTakenError(Slot.objects.select_related("run").get(pk=slot.pk))
 
 
 def close(run: Run, status: Status, reason: str = "", output: str = "") -> bool:

@@ -124,12 +124,11 @@ def _line(job: Job, result: CommandResult) -> str:
 
 def _taken(taken: SlotTakenError) -> str:
     """Return the run that has the slot as JSON."""
-    holder = taken.holder
     shown = {
-        "job": holder.job,
-        "slot": holder.slot and holder.slot.isoformat(),
+        "job": taken.slot.job,
+        "slot": taken.slot.at.isoformat(),
         "status": "TAKEN",
-        "run": holder.pk,
+        "run": taken.holder and taken.holder.pk,
         "reason": str(taken),
     }
     return json.dumps(shown)

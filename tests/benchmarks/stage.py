@@ -86,6 +86,7 @@ class Stage:
         """Return what says which database, and what is due; nobody is told, and no SQL kept."""
         return {
             "DATABASE_URL": self.url(database),
+            "ENVIRONMENT": "test",
             "DEBUG": "false",
             "TRIAL_DAYS": "60",
             "TRIAL_GRACE_DAYS": "1",

@@ -1,41 +1,18 @@
 """One batch: lock the rows, change those that are still as they were, write down which.
 
-On PostgreSQL that is one statement, and the ids never leave the server; every other engine takes
-the way through the ORM. `tests/benchmarks/bench_jobs.py` measures what that gains.
+On PostgreSQL that is one statement, and the ids never leave the server; every other engine, and
+what SQL cannot say, takes the way through the ORM.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import QuerySet
 
+from django_runbook.jobs.batches import postgresql
 from django_runbook.jobs.models import Batch, Run
-from django_runbook.jobs.registry import Change, field_of
-
-ONE_STATEMENT = """
-WITH picked ({columns}) AS MATERIALIZED ({picked}),
-changed AS (
-    UPDATE {table} SET {assignments}
-    WHERE {pk} = ANY (ARRAY(SELECT {pk} FROM picked)) AND {conditions} RETURNING {pk}
-),
-written AS (
-    INSERT INTO {batches} (run_id, number, changed, {ids}, finished)
-    SELECT %s, %s, count(*), {aggregated}, statement_timestamp()
-    FROM changed HAVING count(*) > 0 RETURNING changed
-),
-counted AS (
-    UPDATE {runs} SET changed = {runs}.changed + coalesce((SELECT changed FROM written), 0),
-        batches = batches + (SELECT count(*) FROM written), heartbeat = statement_timestamp()
-    WHERE id = %s AND status = 'RUNNING' RETURNING 1
-)
-SELECT {columns}, (SELECT count(*) FROM picked), coalesce((SELECT changed FROM written), 0),
-    EXISTS (SELECT FROM counted)
-FROM picked ORDER BY {newest} LIMIT 1
-"""
-#: Types of PostgreSQL's keys that an array of bigint holds.
-WHOLE = {"smallint", "integer", "bigint"}
+from django_runbook.jobs.registry import Change
 
 
 @dataclass(frozen=True)
@@ -69,10 +46,7 @@ def pick(
 
 def apply(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) -> Changed:
     """Lock and change what is picked, and write the batch. Runs in the caller's transaction."""
-    names = {*change.was, *change.to, *picked.query.values_select}
-    own = set(change.model._meta.local_concrete_fields)
-    plain = all(field_of(change.model, name) in own for name in names)
-    if plain and connections[picked.db].vendor == "postgresql":
+    if postgresql.fits(change, connections[picked.db]):
         return one_statement(picked, change, run, number)
     return portable(picked, change, run, number)
 
@@ -97,42 +71,8 @@ def portable(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) 
 
 
 def one_statement(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) -> Changed:
-    """Do it in one statement of PostgreSQL; the conditions stand in the UPDATE again.
-
-    An array of keys costs the server a seventh less than a join.
-    """
-    connection = connections[picked.db]
-    quote = connection.ops.quote_name
-    table = quote(change.model._meta.db_table)
-    columns = [quote(field_of(change.model, name).column) for name in picked.query.values_select]
-    sets = [(field_of(change.model, name), value) for name, value in change.to.items()]
-    conditions = [(field_of(change.model, name), value) for name, value in change.was.items()]
-    try:
-        select, parameters = picked.query.get_compiler(connection=connection).as_sql()
-    except EmptyResultSet:  # Django sees that nothing can match
-        return Changed(0, 0, None)
-    key = field_of(change.model, "pk")
-    pk = quote(key.column)
-    whole = key.rel_db_type(connection) in WHOLE
-    sql = ONE_STATEMENT.format(
-        ids="numbers" if whole else "keys",
-        aggregated=f"array_agg({pk}::bigint)" if whole else f"to_jsonb(array_agg({pk}))",
-        picked=select,
-        table=table,
-        pk=pk,
-        assignments=", ".join(f"{quote(field.column)} = %s" for field, _ in sets),
-        conditions=" AND ".join(
-            f"{table}.{quote(field.column)} IS NOT DISTINCT FROM %s" for field, _ in conditions
-        ),
-        batches=quote(Batch._meta.db_table),
-        runs=quote(Run._meta.db_table),
-        columns=", ".join(columns),
-        newest=", ".join(f"{column} DESC" for column in columns),
-    )
-    values = [field.get_db_prep_save(value, connection) for field, value in sets + conditions]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *values, run.pk, number, run.pk])
-        row = cursor.fetchone()
+    """Do it in one statement of PostgreSQL."""
+    row = postgresql.apply(picked, change, run, number)
     if row is None:
         return Changed(0, 0, None)
     *last, locked, changed, counted = row

@@ -137,13 +137,14 @@ def _guard(moved: Transition, recording: Recording, frozen: _Frozen) -> None:
     run = recording.run
     run.due = moved.due(frozen.cutoff).count()
     run.save(update_fields=["due"])
-    compared = _compared(moved, run.due)
-    limits.check(recording.job, due=run.due, allow=frozen.order.allow, **compared)
+    allow = frozen.order.allow
+    compared = _compared(moved, run.due, allowed=allow is not None)
+    limits.check(recording.job, due=run.due, allow=allow, **compared)
 
 
-def _compared(moved: Transition, due: int) -> dict[str, Any]:
-    """Return what ``due`` is compared with; few rows are compared with nothing."""
-    if due <= limits.FEW:
+def _compared(moved: Transition, due: int, *, allowed: bool = False) -> dict[str, Any]:
+    """Return what ``due`` is compared with; few rows, and allowed ones, are with nothing."""
+    if allowed or due <= limits.FEW:
         return {"population": 0, "last": ()}
     return {
         "population": moved.population().count(),

@@ -104,6 +104,10 @@ def main() -> None:
         made = build(Path(sys.argv[1]))
     except WrongContentError as error:
         sys.exit(str(error))
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{error.cmd[0]} failed with exit code {error.returncode}.")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}. Look there, or name another with --folder.")
     for file in made:
         print(f"Built {os.path.relpath(file)} ({file.stat().st_size:,} bytes)")
 

@@ -1,6 +1,7 @@
-"""A checkout with a `uv` that only pretends, and what `./inv` says while it makes .venv."""
+"""A copy of this checkout; one with a `uv` that only pretends, and what `./inv` says then."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,15 @@ def main(root):
         sys.stdin.read()
     sys.exit(7 if "seven" in sys.argv else 0)
 """
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the project without `.env` and databases into a folder with a space in its name."""
+    root = folder / "a copy"
+    ignored = shutil.ignore_patterns(".venv", ".git", ".env", "__pycache__", ".*cache", "var")
+    shutil.copytree(ROOT, root, ignore=ignored)
+    (root / "var").mkdir()
+    return root
 
 
 class Checkout:

@@ -54,6 +54,8 @@ class Server:
         with psycopg.connect(self.url, autocommit=True) as connection:
             for setting in FAST:
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            # A query whose process was killed must not go on beside the tests that follow.
+            connection.execute("ALTER SYSTEM SET client_connection_check_interval = '1s'")
             connection.execute("SELECT pg_reload_conf()")
 
     def stop(self) -> None:

@@ -101,9 +101,8 @@ def test_moved_folder_makes_it_anew(checkout, tmp_path):
     assert checkout.run(program=moved / "inv").err.startswith(MAKING)
 
 
-@pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [1, 2, 3])
 def test_killed_half_way_leaves_nothing_that_counts(checkout, step):
     """After a SIGKILL in any step, the next call waits for the orphan and starts from nothing."""
     started = checkout.start(SLOW="2", SLOW_STEP=str(step))

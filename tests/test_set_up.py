@@ -158,6 +158,7 @@ def test_ctrl_c_is_one_line_and_130(checkout, step):
     assert time.monotonic() < deadline  # the step that ran has ended too, and its lock
 
 
+@pytest.mark.slow
 def test_terminal_shows_the_step_in_a_line_that_is_written_over(checkout):
     """Seconds and the installer's last line; at the end the line is gone. Ctrl-C ends it."""
     started = pexpect.spawn(

@@ -7,20 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import BIN, ROOT
+from tests.checkouts import copy_project
+from tests.commands import BIN
 
 SAMPLES = ("create_sample_accounts", "--count=400")
 
 
+NOT_APPLIED = (
+    "CommandError: contenttypes.0001_initial and 22 more are not applied. "
+    "Run 'inv db.migrate' first.\n"
+)
+
+
+@pytest.fixture
+def behind(commands, empty_database_url):
+    """Return the URL of a database in which the first of all migrations alone is applied."""
+    argv = ("migrate", "--verbosity=0", "contenttypes", "0001")
+    assert commands.manage(*argv, DATABASE_URL=empty_database_url).code == 0
+    return empty_database_url
+
+
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
-def test_expire_migrates_the_embedded_database_first(commands, empty_database_url):
-    """On SQLite missing migrations are applied, on standard error, and the job runs."""
-    first = commands.inv("expire", "--json", DATABASE_URL=empty_database_url)
-    file = empty_database_url.removeprefix("sqlite:///")
+def test_expire_migrates_an_embedded_file_first(commands, behind):
+    """In an SQLite file missing migrations are applied, on standard error, and the job runs."""
+    first = commands.inv("expire", "--json", DATABASE_URL=behind)
+    file = behind.removeprefix("sqlite:///")
     assert first.code == 0
-    assert first.err == f"Applying 23 migration(s) to {file}\n"
+    assert first.err == f"Applying 22 migration(s) to {file}\n"
     assert json.loads(first.out)["expired"] == 0
-    second = commands.inv("expire", DATABASE_URL=empty_database_url)
+    second = commands.inv("expire", DATABASE_URL=behind)
     assert (second.code, second.err) == (0, "")
     assert second.out == "Search for old trial accounts...\nExpired 0 trial(s)\n"
 
@@ -29,11 +45,25 @@ def test_expire_migrates_the_embedded_database_first(commands, empty_database_ur
 def test_expire_refuses_a_server_that_is_not_migrated(commands, empty_database_url):
     """Anywhere else nothing is migrated on the way: the command to run is named, exit code 3."""
     done = commands.inv("expire", DATABASE_URL=empty_database_url)
-    assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
-    assert done.err.startswith("local postgresql postgres@")
-    assert done.err.endswith(
-        "contenttypes.0001_initial is not applied. Run 'inv db.migrate' first.\n"
+    assert (done.code, done.out, done.err) == (3, "", NOT_APPLIED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ["local", "production"])
+@pytest.mark.parametrize("argv", [("expire",), ("expire", "--dry-run"), ("jobs.status",)])
+def test_misspelt_file_is_no_such_file(commands, tmp_path, environment, argv):
+    """Whoever named a file that is not there reads so, as of any task, and none is made."""
+    file = tmp_path / "mispelt.sqlite3"
+    url = f"sqlite:///{file}"
+    done = commands.inv(*argv, DATABASE_URL=url, ENVIRONMENT=environment)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"NoSuchFileError: {file}: no such file. Check the path in DATABASE_URL or DATABASES; "
+        "'inv db.migrate' makes a new database.\n"
     )
+    assert list(tmp_path.iterdir()) == []
+    assert commands.inv("db.migrate", DATABASE_URL=url).code == 0
+    assert commands.inv(*argv, DATABASE_URL=url).code == 0
 
 
 @pytest.mark.slow
@@ -60,27 +90,24 @@ def test_expire_ends_with_the_commands_code(commands, database_url):
     assert refused.err.startswith("CommandError: 2999-01-01T00:00:00+00:00 is in the future")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
-def test_dry_expire_prints_its_two_steps(commands, empty_database_url):
-    """--dry asks for the target, which only reads, prints what would run, and makes nothing."""
-    done = commands.inv("--dry", "expire", "--dry-run", DATABASE_URL=empty_database_url)
-    lines = done.out.splitlines()
-    assert [line.partition("manage.py ")[2] for line in lines] == [
-        "migrate --verbosity=0",
-        "expire_trials --dry-run",
-    ]
-    assert (done.code, done.err) == (0, "")
-    assert not Path(empty_database_url.removeprefix("sqlite:///")).exists()
+def test_dry_expire_prints_its_two_steps(commands, behind):
+    """--dry asks for the target, which only reads, prints what would run, and applies nothing."""
+    for _ in range(2):
+        done = commands.inv("--dry", "expire", "--dry-run", DATABASE_URL=behind)
+        lines = done.out.splitlines()
+        assert [line.partition("manage.py ")[2] for line in lines] == [
+            "migrate --verbosity=0",
+            "expire_trials --dry-run",
+        ]
+        assert (done.code, done.err) == (0, "")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the project without `.env` and databases, in a folder with a space."""
-    root = tmp_path / "a copy"
-    ignored = shutil.ignore_patterns(".venv", ".git", ".env", "__pycache__", ".*cache", "var")
-    shutil.copytree(ROOT, root, ignore=ignored)
-    (root / "var").mkdir()
-    return root
+    return copy_project(tmp_path)
 
 
 FRESH = {"ENV_FILE": None, "DEBUG": None, "SECRET_KEY": None, "PYTHONPATH": None}
@@ -114,7 +141,11 @@ def test_demo_shows_the_job_from_end_to_end(commands, copy):
     (copy / "var/demo.sqlite3").write_text("what an earlier demo left")
     done = commands.run(BIN / "inv", "demo", cwd=copy, CI="true", NO_COLOR="1", **FRESH)
     assert done.code == 0, done
-    assert re.fullmatch(r"Undo run 1 in: demo sqlite \S.*demo\.sqlite3\n", done.err)
+    assert re.fullmatch(
+        r"Undo run 1 of expire_trials: accounts.account, status TRIAL_EXPIRED -> TRIALING, "
+        r"\d+ row\(s\) in \d+ batch(es)?, in: demo sqlite \S.*demo\.sqlite3\n",
+        done.err,
+    )
     lines = done.out.splitlines()
     assert lines[:4] == [
         "$ manage.py migrate --verbosity=0",
@@ -172,6 +203,7 @@ def test_check_shows_every_failure_and_one_table(commands, copy):
         "types": "FAILED",
         "django": "ok",
         "squashes": "ok",
+        "jobs": "ok",
         "schedule": "FAILED",
         "security": "FAILED",
         "workflows": "ok",
@@ -193,15 +225,15 @@ def test_test_passes_options_and_paths_on(commands):
     assert re.fullmatch(r"\d+ tests collected in \S+s", done.out.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
-def test_expire_migrates_nothing_of_a_protected_file(commands, empty_database_url):
-    """On a production SQLite file it refuses, as on a server, and makes no file."""
-    env = {"DATABASE_URL": empty_database_url, "ENVIRONMENT": "production"}
-    done = commands.inv("expire", **env)
-    file = Path(empty_database_url.removeprefix("sqlite:///"))
+def test_expire_migrates_nothing_of_a_protected_file(commands, behind):
+    """On a production SQLite file it refuses, as on a server, and leaves the file as it is."""
+    file = Path(behind.removeprefix("sqlite:///"))
+    before = file.read_bytes()
+    done = commands.inv("expire", DATABASE_URL=behind, ENVIRONMENT="production")
     assert (done.code, done.out) == (3, "")
-    assert done.err == (
-        f"production sqlite {file}: contenttypes.0001_initial is not applied. "
-        "Run 'inv db.migrate' first.\n"
+    assert done.err == NOT_APPLIED.replace(
+        "contenttypes.0001_initial and 22", "contenttypes.0002_remove_content_type_name and 21"
     )
-    assert not file.exists()
+    assert file.read_bytes() == before

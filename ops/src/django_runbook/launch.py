@@ -15,16 +15,23 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from django_runbook.text import uncaught
+
 #: Invoke's parser of YAML files, which few have, and what few tasks use, of the kit and of Python.
 LAZY = (
     *("invoke.vendor.yaml", "getpass", "json", "locale", "shutil", "textwrap"),
     *("django_runbook.tasks.processes.parallel", "django_runbook.tasks.processes.target"),
 )
 LAZY_ROOM = "django_runbook.schedule."
+INTERRUPTED = 130
 
 
 def main(root: str) -> None:
-    """Run the tasks of the repository at ``root`` that ``sys.argv`` names. Ends the process."""
+    """Run the tasks of the repository at ``root`` that ``sys.argv`` names. Ends the process.
+
+    An error while they are loaded is one line; Ctrl-C is 130, where Invoke itself ends with 1.
+    """
+    sys.excepthook = uncaught.told
     sys.argv[1:1] = ["--search-root", root]
     gc.disable()  # an import throws nothing away; `KitProgram.execute` switches it on again
     sys.meta_path.insert(0, _Lazily)
@@ -34,7 +41,12 @@ def main(root: str) -> None:
         from django_runbook.tasks.cli.program import KitProgram
 
         program.__class__ = KitProgram  # Invoke prints its own before it has read tasks.py
-    program.run()
+    try:
+        program.run()
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt) and end.code == 1:
+            sys.exit(INTERRUPTED)
+        raise
     sys.exit()
 
 

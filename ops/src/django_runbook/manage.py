@@ -25,6 +25,7 @@ from django.db import Error, InternalError, OperationalError
 
 from django_runbook.schema.secrets import masked, shown
 from django_runbook.text import streams
+from django_runbook.text.places import place
 from django_runbook.text.reasons import helps, reason
 
 __all__ = ["main"]
@@ -150,16 +151,16 @@ def _wrong_usage(parser: CommandParser) -> Any:
 
 def _explained(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"Syntax: {error.msg} ({_place(error)}); --traceback shows more."
+        return f"Syntax: {error.msg} ({place(error)}); --traceback shows more."
     if isinstance(error, Error) or _is_connecting(error):
         return f"Database: {_database(error)}; --traceback shows more."
     if isinstance(error, ImproperlyConfigured):
         return f"Settings: {error}"
     if isinstance(error, ImportError):
-        return f"Import: {error} ({_place(error)}); --traceback shows more."
+        return f"Import: {error} ({place(error)}); --traceback shows more."
     heading = {OSError: "System: ", UnicodeError: "Text: ", OverflowError: "Number: "}
     kind = next((said for known, said in heading.items() if isinstance(error, known)), "")
-    return f"{kind}{reason(error)} ({_place(error)}). {helps(error)}--traceback shows more."
+    return f"{kind}{reason(error)} ({place(error)}). {helps(error)}--traceback shows more."
 
 
 def _database(error: Exception) -> str:
@@ -175,33 +176,13 @@ def _database(error: Exception) -> str:
         return f"{said}. Check DATABASE_URL and the server"
     if _is_connecting(error):
         return f"{said}. Check DATABASE_URL and its options"
-    return f"{said} ({_place(error)})"
+    return f"{said} ({place(error)})"
 
 
 def _is_connecting(error: Exception) -> bool:
     """Tell whether it happened while a backend of Django made its connection."""
     frames = traceback.extract_tb(error.__traceback__)
     return any(frame.name in CONNECT for frame in frames)
-
-
-def _place(error: BaseException) -> str:
-    """Return the file and line of the project's own code that an import failed in."""
-    if isinstance(error, SyntaxError):
-        return f"{_short(error.filename)}, line {error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "-packages" not in frame.filename]
-    own = [frame for frame in own if frame.filename != __file__]
-    own = [frame for frame in own if Path(frame.filename).is_file()]  # not <frozen importlib>
-    standard_library = Path(os.__file__).parent
-    own = [frame for frame in own if not Path(frame.filename).is_relative_to(standard_library)]
-    last = own[-1] if own else frames[-1]
-    return f"{_short(last.filename)}, line {last.lineno}"
-
-
-def _short(file: str | None) -> str:
-    """Return a file as a person in the current folder would type it."""
-    path, here = Path(file or "no file"), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _code(error: BaseException, code: int) -> int:

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from django_runbook.schema.database import shell
+from django_runbook.schema.database.clients import shell
 
 QUERY = "SELECT 40 + 2 AS answer, 'no' || 'w' AS word;\r"
 #: The answer, with what a shell draws and paints between its columns.
@@ -57,6 +57,7 @@ def use(terminal: "pexpect.spawn[str]", engine: str, *, endless: bool) -> None:
     assert terminal.exitstatus == code
 
 
+@pytest.mark.slow
 def test_shell_in_a_terminal(commands, database_url, engine):
     """The machine's own client, or the wheel's where there is none."""
     terminal = commands.terminal("db.shell", DATABASE_URL=database_url, PAGER="cat")

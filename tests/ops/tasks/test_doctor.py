@@ -25,6 +25,7 @@ def test_healthy_checkout_is_all_ok(commands, database_url, engine):
     ]  # fmt: skip
     assert {verdict for verdict, _rest in found.values()} == {"OK"}
     assert found["target"][1].startswith(f"local {engine} ")
+    assert found["target"][1].endswith(" (not protected: settings.ENVIRONMENT is local)")
     assert found["database"][1].startswith(f"reachable, {engine} ")
 
 
@@ -48,6 +49,20 @@ def test_unreachable_server_is_a_line(commands, empty_database_url):
     assert (done.code, verdict) == (1, "WRONG")
     assert "Connection refused" in rest
     assert "hunter2" not in done.out + done.err
+
+
+@pytest.mark.slow
+@pytest.mark.engines("sqlite")
+def test_protected_target_says_why(commands, database_url):
+    """Who names the environment is said, so that it can be mended there."""
+    done = commands.inv("doctor", DATABASE_URL=database_url, ENVIRONMENT="Live")
+    assert lines(done.out)["target"] == (
+        "OK",
+        (
+            f"live sqlite {database_url.removeprefix('sqlite:///')} (protected: "
+            "settings.ENVIRONMENT is live, which is not declared as unprotected)"
+        ),
+    )
 
 
 @pytest.mark.slow

@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 from django_runbook.checkup import Line
-from django_runbook.schema.database.shell import find_program
+from django_runbook.schema.database.clients.shell import find_program
+from django_runbook.schema.database.protection import environment
 from django_runbook.schema.database.target import target
 from django_runbook.schema.errors import NoClientError
 from django_runbook.schema.guard.reach import OWN, unguarded
 from django_runbook.schema.history.problems import findings
 from django_runbook.schema.wording import first
 
+#: The tag of the checks of the jobs.
+CHECKS = "runbook_jobs"
 SERVER_VERSION = {
     "postgresql": "SHOW server_version",
     "sqlite": "SELECT sqlite_version()",
@@ -25,13 +29,18 @@ SERVER_VERSION = {
 def diagnose(alias: str = DEFAULT_DB_ALIAS) -> Iterator[Line]:
     """Yield what was found, without writing anything."""
     debug = "on" if settings.DEBUG else "off"
-    at = target(alias)
+    at, found = target(alias), environment()
     yield Line("settings", ok=True, detail=f"{os.environ['DJANGO_SETTINGS_MODULE']}, DEBUG {debug}")
     place = f"{at.user}@{at.host}:{at.port}/".strip("@:/")
     where = f"{place}/{at.database}" if place else at.database
-    yield Line("target", ok=True, detail=f"{at.environment} {at.engine} {where}".strip())
+    reason = f"not protected: {found.said or 'DEBUG is on'}"
+    if at.protected:
+        reason = f"protected: {at.why}"
+    detail = f"{at.environment} {at.engine} {where} ({reason})".strip()
+    yield Line("target", ok=True, detail=detail)
     yield _client(alias)
     yield from _guard()
+    yield from _checks()
     server = _server(alias)
     yield server
     if server.ok:
@@ -77,6 +86,13 @@ def _guard() -> Iterator[Line]:
             detail=f"{first(commands)} of {app} are not guarded",
             fix=f'put "{OWN}" above it in INSTALLED_APPS',
         )
+
+
+def _checks() -> Iterator[Line]:
+    """Say what Django's checks have found that are about the jobs."""
+    found = [each for each in run_checks(tags=[CHECKS]) if not each.is_silenced()]
+    for each in found:
+        yield Line("checks", ok=False, detail=f"{each.msg} ({each.id})", fix=each.hint or "")
 
 
 def _client(alias: str) -> Line:

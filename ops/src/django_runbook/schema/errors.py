@@ -9,6 +9,13 @@ class NoClientError(Exception):
     """The database's client program is not installed. The message says how to get it."""
 
 
+class NotHandedOnError(NoClientError):
+    """No client program can be told what OPTIONS say, and would go or connect otherwise.
+
+    The message names the option and says what to do.
+    """
+
+
 class NotReadOnlyError(Exception):
     """A shell that should only read was not started: the server did not say that it does so.
 

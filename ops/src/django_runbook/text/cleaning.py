@@ -21,6 +21,7 @@ STEERING = re.compile(
 WORKFLOW = re.compile(r"^(\s*)::(?=[^\n]*::)|##(?=\[|vso\[)", re.MULTILINE)
 #: What no text of PostgreSQL can hold: NUL, and what UTF-8 cannot say.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+LONGEST = 10_000  # characters of a text that says why; MariaDB keeps 65,535 bytes
 
 
 def clean(text: str) -> str:
@@ -52,6 +53,16 @@ def in_clean_lines(tell: Callable[P, Iterable[str]]) -> Callable[P, Iterator[str
 def storable(text: str) -> str:
     """Return a text that every database can keep."""
     return UNSTORABLE.sub(_escaped, text)
+
+
+def escaped(text: str) -> str:
+    """Return a text in ASCII, which a database of any encoding can keep."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Return a text, or the beginning of one that is too long to be kept."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ Rather a word too many is masked than a password too few.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 MASK = "***"
@@ -22,6 +22,7 @@ QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 WORD = rf"(?:{QUOTED}|[^ \t\r\n\f\v])+"
 CALLED = r"passw(?:or)?d|passphrase|pwd"
 SECRET = rf"{CALLED}|token|secret|(?:api|access|private|signing|encryption)[_-]?key"
+OPTION = re.compile(r"(?is)(--[\w-]*(?:token|secret|password|passwd)[\w-]*)(=.*)?")
 SHAPES = (
     # password=..., PGPASSWORD=..., --token=..., SECRET_KEY = '...'
     re.compile(rf"(?is)((?:{SECRET})[\w.-]{{0,40}}[\"']?[ \t]*=(?!=[ \t])[ \t]*){WORD}"),
@@ -55,6 +56,23 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 def masked(text: str) -> str:
     """Return a text without the secrets of this process's environment, and such shapes."""
     return mask(text, of_environment(os.environ))
+
+
+def mask_words(words: Iterable[str], of_text: Callable[[str], str]) -> Iterator[str]:
+    """Yield the words of a command line without their secrets, a word for each.
+
+    By their shape, as ``of_text`` knows them; behind ``=``; and the word behind ``--password``.
+    """
+    hide = False
+    for word in words:
+        option = OPTION.fullmatch(word)
+        if hide and not word.startswith("-"):
+            yield MASK
+        elif option and option[2]:
+            yield f"{option[1]}={MASK}"
+        else:
+            yield of_text(word)
+        hide = bool(option and not option[2])
 
 
 def of_environment(env: Mapping[str, str]) -> frozenset[str]:

@@ -11,14 +11,14 @@ SOCKET = {"host": "/run/postgresql", "socket": True, "local": True}
 LOOPBACK = {"host": "127.0.0.1", "local": True}
 ELSEWHERE = {"host": "db.example"}
 SILENT = {"host": "localhost", "answered": False}
-UNKNOWN = "ENVIRONMENT is {}, which is not declared as unprotected"
+UNKNOWN = "settings.ENVIRONMENT is {}, which is not declared as unprotected"
 
 
 def why(name: str, place: dict[str, object], *, debug: bool = False) -> str:
     """Return why a target is protected."""
     values = {"port": "", "database": "app", "user": "me", **place}
     return protection._because(
-        Environment(name=name, source=""),
+        Environment(name=name, source="settings.ENVIRONMENT"),
         Reached(**values),
         protected={"production", "demo"},
         unprotected={"review"},
@@ -43,7 +43,7 @@ def test_an_environment_that_is_not_known_is_protected(name, place):
 @pytest.mark.parametrize("name", ["production", "demo"])
 def test_a_declared_one_is_protected_whatever_else_it_is(name):
     """``protected`` is stronger than the known local names."""
-    assert why(name, FILE, debug=True) == f"ENVIRONMENT is {name}"
+    assert why(name, FILE, debug=True) == f"settings.ENVIRONMENT is {name}"
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,24 @@ def test_another_machine_is_protected_in_any_environment():
 
 
 @pytest.mark.parametrize(
-    ("setting", "variable", "found"),
+    ("setting", "variable", "said"),
     [
-        (" Production\n", "local", "production"),
-        ("LOCAL", "production", "local"),
-        ("", " Dev ", "dev"),
-        (None, "STAGING", "staging"),
+        (" Production\n", "local", "settings.ENVIRONMENT is production"),
+        ("LOCAL", "production", "settings.ENVIRONMENT is local"),
+        ("", " Dev ", "the variable ENVIRONMENT is dev"),
+        (None, "STAGING", "the variable ENVIRONMENT is staging"),
         (None, "  ", ""),
     ],
 )
 def test_environment_is_read_without_spaces_and_case(
-    settings, monkeypatch, setting, variable, found
+    settings, monkeypatch, setting, variable, said
 ):
-    """Of the settings, else of the process."""
+    """Of the settings, else of the process; and who says it is said."""
     settings.ENVIRONMENT = setting
     monkeypatch.setenv("ENVIRONMENT", variable)
-    assert protection.environment().name == found
+    found = protection.environment()
+    assert found.said == said
+    assert found.name == said.rpartition(" ")[2]
 
 
 def test_a_configuration_that_cannot_be_read_protects(monkeypatch):

@@ -30,8 +30,29 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django_extensions",
+    "shop",
 ]
 """
+JOBS = """\
+from django.contrib.auth.models import User
+
+from django_runbook.jobs import Transition, register
+
+LEAVE = register(
+    Transition(
+        job="leave",
+        due=lambda _cutoff: User.objects.filter(username="a", is_active=True),
+        was={"is_active": True},
+        to={"is_active": False},
+    )
+)
+"""
+LEAVE = (
+    "from django.utils import timezone\n"
+    "from django_runbook.jobs import run_transition\n"
+    "from shop.jobs import LEAVE\n"
+    "run_transition(LEAVE, now=timezone.now())"
+)
 MANAGE = """\
 from django_runbook.manage import main
 
@@ -132,8 +153,10 @@ class Arena:
 def made(folder: Path, engine: str, scratch: Scratch) -> Arena:
     """Return an arena with five users in each database, a backup, and a run that may be undone."""
     root = folder / "an arena"
-    root.mkdir()
+    (root / "shop").mkdir(parents=True)
     for name, text in {
+        "shop/__init__.py": "",
+        "shop/jobs.py": JOBS,
         "settings.py": SETTINGS,
         "manage.py": MANAGE,
         "tasks.py": TASKS,
@@ -151,6 +174,7 @@ def made(folder: Path, engine: str, scratch: Scratch) -> Arena:
             for name in "abcde":
                 connection.execute(INSERT.format(name))
             connection.commit()
+    assert arena.manage("shell", "-c", LEAVE, **local).code == 0
     assert arena.manage("backup", "--output=saved", **local).code == 0
     return arena
 

@@ -39,7 +39,8 @@ def test_typing_the_name_goes_on_and_anything_else_does_not(commands, filled_url
         terminal = commands.terminal("db.flush", DATABASE_URL=filled_url, ENVIRONMENT="production")
         terminal.expect_exact("Delete every row of: production postgresql postgres@")
         terminal.expect_exact(
-            f"This is a protected target (ENVIRONMENT is production). Type {name} to go on: "
+            "This is a protected target (settings.ENVIRONMENT is production). "
+            f"Type {name} to go on: "
         )
         terminal.sendline(answer)
         terminal.expect(pexpect.EOF)

@@ -100,6 +100,7 @@ def newer(database_url: str) -> str:
     return database_url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["migrate", "job_preflight", "expire_trials", "expire_trials --json"]
 )
@@ -110,6 +111,7 @@ def test_commands_say_so_and_go_on(commands: Commands, newer: str, command: str)
     assert NEWER not in done.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["doctor", "db.check"])
 def test_doctor_and_check_are_not_content(commands: Commands, newer: str, task: str) -> None:
     """It is a line of its own, with what to do, and the exit code is 1."""

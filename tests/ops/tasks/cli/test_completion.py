@@ -149,7 +149,8 @@ def variables(root: Path, elsewhere: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("shell", ["bash", pytest.param("zsh", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_tab_in_a_real_shell(root, elsewhere, shell):
     """From any folder Tab asks the launcher that gave the script, and starts nothing else."""
     started = pexpect.spawn(
@@ -162,10 +163,9 @@ def test_tab_in_a_real_shell(root, elsewhere, shell):
     )
     started.sendline(f'eval "$("$LAUNCHER" --print-completion-script {shell})"; echo re""ady')
     started.expect_exact("ready\r\n")
-    for typed, becomes in {
-        **LINES,
-        f"{escaped(root)}/inv db.sql bil": f"{root}/inv db.sql billing",
-    }.items():
+    programs = (f"{escaped(root)}/inv", quoted(root / "inv"), f"{quoted(root)}/inv")
+    whole = {f"{program} db.sql bil": f"{root}/inv db.sql billing" for program in programs}
+    for typed, becomes in {**LINES, "'./inv' db.sql bil": "./inv db.sql billing", **whole}.items():
         started.send(f"{typed}\t")
         started.expect_exact(becomes.split(" ")[-1])  # the shell has written it out
         started.send("\x01printf '<%s>' \r")  # to the line's beginning
@@ -182,6 +182,11 @@ def escaped(path: Path) -> str:
     return re.sub(r"([ '])", r"\\\1", str(path))
 
 
+def quoted(path: Path) -> str:
+    """Return a path as one types it in quotes, the one in its name outside of them."""
+    return "'" + str(path).replace("'", "'\"'\"'") + "'"
+
+
 def _words(line: str, root: Path) -> list[str]:
     """Return the words of a line, the program's path being one."""
     program = f"{root}/inv"
@@ -191,7 +196,8 @@ def _words(line: str, root: Path) -> list[str]:
 @pytest.mark.slow
 def test_fish_completes_the_same(root, elsewhere):
     """Fish's own engine finds what Tab would write."""
-    lines = {**LINES, f"{escaped(root)}/inv db.sql bil": "billing"}
+    programs = (f"{escaped(root)}/inv", f'"{root}/inv"', f'"{root}"/inv')
+    lines = {**LINES, **{f"{program} db.sql bil": "billing" for program in programs}}
     for typed, becomes in lines.items():
         code = '"$LAUNCHER" --print-completion-script fish | source; complete -C "$TYPED"'
         done = subprocess.run(

@@ -120,15 +120,45 @@ def test_dry_prints_every_step_with_its_environment(repository):
     assert done.out == f"{python} -c pass\nNOTE='a b' {python} -c {second}\n"
 
 
-@pytest.mark.parametrize("value", ["false", "False", "0", "no", "off", ""])
-def test_a_false_variable_is_false(repository, value):
-    """INVOKE_RUN_DRY=false runs; Invoke alone would take any text for true."""
-    assert repository.called("manage", "--", "x", INVOKE_RUN_DRY=value)["argv"] == ["x"]
+#: What Invoke reads beside the command line, and what of it would undo a scheduled job.
+OTHERS = {
+    "INVOKE_RUN_DRY": "1",
+    "INVOKE_RUN_ECHO": "false",
+    "INVOKE_RUNBOOK_ROOT": "/nowhere",
+    "INVOKE_TASKS_EXECUTOR_CLASS": "nowhere.Executor",
+}
+FILE = """\
+run:
+  dry: true
+  echo: true
+  shell: /nowhere
+tasks:
+  dedupe: false
+  executor_class: nowhere.Executor
+  auto_dash_names: false
+runbook:
+  root: /nowhere
+"""
 
 
-def test_a_true_variable_is_true(repository):
-    """INVOKE_RUN_DRY=1 is --dry."""
-    assert repository.inv("manage", "--", "x", INVOKE_RUN_DRY="1").out.endswith("manage.py x\n")
+@pytest.mark.parametrize("others", OTHERS.items(), ids="=".join)
+def test_no_variable_lets_a_task_print_instead(repository, others):
+    """What is meant for `c.run` of anybody's tasks is not a `--dry` of a scheduled job."""
+    assert repository.called("manage", "--", "x", **dict([others]))["argv"] == ["x"]
+
+
+@pytest.mark.parametrize("place", ["home", "root", "INVOKE_RUNTIME_CONFIG"])
+def test_no_file_lets_a_task_print_instead(repository, place):
+    """Neither the user's, nor the repository's, nor one that a variable names."""
+    folder = repository.commands.home if place == "home" else repository.root
+    file = folder / (".invoke.yaml" if place == "home" else "invoke.yaml")
+    if place == "INVOKE_RUNTIME_CONFIG":
+        file = folder / "other.yaml"
+    file.write_text(FILE)
+    extra = {place: str(file)} if place == "INVOKE_RUNTIME_CONFIG" else {}
+    assert repository.called("manage", "--", "x", **extra)["argv"] == ["x"]
+    dry = repository.inv("--dry", "manage", "--", "x", **extra)
+    assert dry.out.endswith("manage.py x\n")
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,11 @@ OWNER_ONLY_FOLDER = 0o700
 
 @dataclass(frozen=True, kw_only=True)
 class BackupResult:
-    """The file that was written, absolute, and what stands in the manifest beside it."""
+    """The file that was written, absolute, its manifest, and what the program was not told."""
 
     file: Path
     manifest: Manifest
+    warning: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +39,15 @@ class RestoreResult:
     """What was restored, whether other migrations are applied now, and which are still missing.
 
     ``replaced`` is a backup of what was there before, where one was wanted and anything was there.
+    ``warning`` says what the program was not told.
     """
 
     file: Path
     manifest: Manifest
     state_changed: bool
     unapplied: tuple[str, ...]
-    replaced: Path | None = None
+    replaced: Path | None
+    warning: str
 
 
 def described(file: Path) -> str:
@@ -94,7 +97,7 @@ def backup(
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.parent) as folder:
             dump = Path(folder, "dump")
             dump.touch(OWNER_ONLY)
-            manifest = _dump(engine, alias, dump, now)
+            manifest, warning = _dump(engine, alias, dump, now)
             text = Path(folder, "manifest")
             text.touch(OWNER_ONLY)
             text.write_text(manifest.to_json(), "utf-8")
@@ -103,7 +106,7 @@ def backup(
         raise BackupFailedError(
             f"{file} cannot be written: {error.strerror}. Name another with --output."
         ) from error
-    return BackupResult(file=file, manifest=manifest)
+    return BackupResult(file=file, manifest=manifest, warning=warning)
 
 
 def restore(
@@ -135,13 +138,14 @@ def restore(
         require_same_state(manifest.migrations, alias)
     changed = changes_state(manifest.migrations, alias)
     replaced = _save_replaced(alias, saved_at) if saved_at else None
-    engine.load(alias, file, privileges=privileges)
+    warning = engine.load(alias, file, privileges=privileges)
     return RestoreResult(
         file=file,
         manifest=manifest,
         state_changed=changed,
         unapplied=tuple(unapplied(alias)),
         replaced=replaced,
+        warning=warning,
     )
 
 
@@ -166,17 +170,18 @@ def _save_replaced(alias: str, now: datetime.datetime) -> Path | None:
     return backup(now=now, alias=alias, mark="-replaced").file
 
 
-def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> Manifest:
-    """Fill ``file`` and describe it. Raises ``BackupFailedError`` where it was migrated meanwhile.
+def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> tuple[Manifest, str]:
+    """Fill ``file``; return what it is, and a warning.
 
-    Only so do the recorded migrations belong to the state that the dump saw.
+    Raises ``BackupFailedError`` where the database was migrated meanwhile: the recorded migrations
+    must belong to the state that the dump saw.
     """
     version = ".".join(map(str, connections[alias].get_database_version()))
     before = applied(alias)
     origin = engine.dump(alias, file)
     if applied(alias) != before:
         raise BackupFailedError("The database was migrated during the backup: run it again.")
-    return Manifest(
+    manifest = Manifest(
         format=manifests.FORMAT,
         engine=connections[alias].vendor,
         server_version=version,
@@ -188,6 +193,7 @@ def _dump(engine: Engine, alias: str, file: Path, now: datetime.datetime) -> Man
         server=origin.server,
         system=origin.system,
     )
+    return manifest, origin.warning
 
 
 def _publish(files: dict[Path, Path]) -> None:

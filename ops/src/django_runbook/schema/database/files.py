@@ -5,6 +5,7 @@ SQLite makes the file that it is asked to open, and an empty database looks like
 
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -53,10 +54,29 @@ def guard_files() -> None:
     # makemigrations looks at what is applied, where there is a database
     warnings.filterwarnings("ignore", "Got an error checking.*no such file", RuntimeWarning)
     handler: Any = connections
-    plain = handler.create_connection
-    handler.create_connection = lambda alias: _careful(plain(alias))  # in every thread
+    plain, there = handler.create_connection, _there(handler.settings)
+
+    def created(alias: str) -> Any:
+        made = plain(alias)
+        return made if alias in there else _careful(made)
+
+    handler.create_connection = created  # in every thread
     for made in handler.all(initialized_only=True):
-        _careful(made)
+        if made.alias not in there:
+            _careful(made)
+
+
+def _there(databases: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Return the aliases whose file is there now.
+
+    Where it is not there later, the command has removed it, as one does that resets a demo site,
+    and may make it anew.
+    """
+    return frozenset(
+        alias
+        for alias, values in databases.items()
+        if "sqlite" in values["ENGINE"] and Path(str(values["NAME"])).is_file()
+    )
 
 
 def _careful(connection: Any) -> Any:

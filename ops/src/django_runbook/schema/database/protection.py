@@ -20,6 +20,11 @@ class Environment:
     name: str
     source: str
 
+    @property
+    def said(self) -> str:
+        """Who says it, and what; empty where nobody does."""
+        return f"{self.source} is {self.name}" if self.name else ""
+
 
 def environment() -> Environment:
     """Return ENVIRONMENT of the settings, else of the process; spaces and case are nothing."""
@@ -62,9 +67,9 @@ def _because(
     debug: bool,
 ) -> str:
     if found.name in protected:
-        return f"ENVIRONMENT is {found.name}"
+        return found.said
     if found.name and found.name not in {*LOCAL, *unprotected}:
-        return f"ENVIRONMENT is {found.name}, which is not declared as unprotected"
+        return f"{found.said}, which is not declared as unprotected"
     if not found.name and not debug:
         return "neither ENVIRONMENT nor DEBUG is set"
     if not found.name and not at.socket:

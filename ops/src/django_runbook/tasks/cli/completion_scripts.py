@@ -19,7 +19,7 @@ _inv_runbook() {
         if [[ "$name" == "$word"* ]]; then COMPREPLY+=("$name"); fi
     done < <(LAUNCHER --complete -- "${COMP_WORDS[@]:0:COMP_CWORD+1}" 2>/dev/null)
 }
-complete -o default -F _inv_runbook inv ./inv LAUNCHER
+complete -o default -F _inv_runbook inv ./inv LAUNCHER "inv'" 'inv"'  # in quotes, the last stays
 """
 ZSH = r"""# Tab completion of inv for zsh: by its name, whatever folder stands before it.
 if ! (( $+functions[compdef] )); then autoload -Uz compinit && compinit -i; fi
@@ -28,7 +28,7 @@ _inv_runbook() {
     names=("${(@f)$(LAUNCHER --complete -- "${(@Q)words[1,CURRENT-1]}" "$PREFIX" 2>/dev/null)}")
     if [[ -n "$names[1]" ]]; then compadd -a names; else _files; fi
 }
-compdef _inv_runbook inv
+compdef _inv_runbook inv -P '(|*/)inv["'\'']'  # in quotes, the last stays
 """
 FISH = r"""# Tab completion of inv for fish: by its name, whatever folder stands before it.
 function __inv_runbook

@@ -17,7 +17,7 @@ from django_runbook.tasks.cli.declaration import KitTask
 from django_runbook.tasks.cli.ends import in_one_line
 from django_runbook.tasks.cli.reader import Reader, spell_out
 from django_runbook.tasks.processes import process
-from django_runbook.text import streams
+from django_runbook.text import streams, uncaught
 
 OWN = "This repository"
 
@@ -50,7 +50,9 @@ class KitProgram(Program):
     def parse_tasks(self) -> None:
         """Parse the tasks and their options; what is wrong ends in one line and exit code 2."""
         streams.require()
-        with in_one_line(debug=self.args.debug.value):
+        if self.core.unparsed[:1] == ["--traceback"]:  # Invoke has --debug, which logs besides
+            self.core.unparsed.pop(0)
+        with in_one_line(debug=uncaught.shows_all(self.argv)):
             try:
                 self.core.unparsed = list(spell_out(self.core.unparsed, self.reader(self.named())))
                 super().parse_tasks()
@@ -67,7 +69,7 @@ class KitProgram(Program):
 
     def parse_cleanup(self) -> None:
         """Print what may stand next where completion asks; else as Invoke does."""
-        with in_one_line(debug=self.args.debug.value):
+        with in_one_line(debug=uncaught.shows_all(self.argv)):
             if self.args.complete.value:
                 from django_runbook.tasks.cli import completion
 
@@ -79,6 +81,18 @@ class KitProgram(Program):
                 super().parse_cleanup()
             except ParseError as error:
                 raise Exit(explain(error, list(self.collection.task_names)), code=2) from error
+
+    def update_config(self, merge: bool = True) -> None:
+        """Let nothing but the command line say ``--dry``, and nothing say another repository.
+
+        ``INVOKE_RUN_DRY`` and ``~/.invoke.yaml`` are somebody's, for somebody's ``c.run``: a job
+        that a schedule starts would be a line that is printed, with exit code 0; or be another
+        repository's.
+        """
+        super().update_config(merge)
+        self.config["run"]["dry"] = bool(self.args.dry.value)
+        self.config["tasks"]["executor_class"] = None
+        self.config.update(runbook=self.collection.configuration()["runbook"])
 
     def no_tasks_given(self) -> None:
         """List the tasks, in their groups."""
@@ -106,7 +120,7 @@ class KitProgram(Program):
         """Run the tasks. Ctrl-C is 130; an error that nobody foresaw is one line, or --debug's."""
         gc.enable()  # ./inv starts without it
         self.executor_class = KitExecutor
-        with in_one_line(debug=self.args.debug.value):
+        with in_one_line(debug=uncaught.shows_all(self.argv)):
             super().execute()
 
 

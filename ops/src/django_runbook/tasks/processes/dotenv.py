@@ -2,20 +2,23 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from invoke import Exit
 
 
-def ensure(root: Path, *, dry: bool = False) -> None:
+def ensure(root: Path, *, dry: bool = False, env: Mapping[str, str] | None = None) -> None:
     """Make ``.env`` where there is none, with a random SECRET_KEY, readable by its owner alone.
 
-    Not where CI or DATABASE_URL is set: there the environment speaks, and what it leaves out must
-    fail. Under ``dry`` no file is made; the processes of this task get its variables instead.
-    Raises ``Exit`` for an example that is not UTF-8.
+    Not where CI or DATABASE_URL is set, here or in ``env``: there the environment speaks, and what
+    it leaves out must fail. Under ``dry`` no file is made; the processes of this task get its
+    variables instead. Raises ``Exit`` for an example that is not UTF-8, and in a checkout that
+    cannot be written.
     """
     file, example = root / ".env", root / ".env.example"
-    if file.exists() or not example.exists() or any(map(os.environ.get, ("CI", "DATABASE_URL"))):
+    known = {**os.environ, **(env or {})}
+    if file.exists() or not example.exists() or any(map(known.get, ("CI", "DATABASE_URL"))):
         return
     try:
         text = filled_in(example.read_text("utf-8"))
@@ -26,9 +29,21 @@ def ensure(root: Path, *, dry: bool = False) -> None:
         for name, value in pairs:
             os.environ.setdefault(name, value)
         return
+    try:
+        _make(file, text)
+    except OSError as error:
+        raise Exit(
+            f"{file} cannot be made: {error.strerror}. Set DATABASE_URL and SECRET_KEY in the "
+            "environment, or make the checkout writable.",
+            code=1,
+        ) from error
+
+
+def _make(file: Path, text: str) -> None:
+    """Make a file whole, unless another task is faster. Raises ``OSError``."""
     import tempfile
 
-    with tempfile.NamedTemporaryFile("w", dir=root, prefix=".env.", encoding="utf-8") as new:
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=".env.", encoding="utf-8") as new:
         new.write(text)
         new.flush()
         try:

@@ -22,6 +22,8 @@ from django_runbook.config import Config, ConfigError, load
 from django_runbook.tasks.processes import dotenv, paths
 from django_runbook.tasks.processes.command_line import line
 
+#: The management command that looks whether the declared jobs are commands, and can run.
+CHECK_JOBS = ("check", "--tag=runbook_jobs", "--fail-level=WARNING")
 #: False where more is to come after a command: another task, or the rest of the one that called.
 may_become = True
 
@@ -34,14 +36,17 @@ def config(c: Context) -> Config:
         raise Exit(str(error), code=1) from error
 
 
-def manage(c: Context, *arguments: str, absolute: bool = False) -> list[str]:
+def manage(
+    c: Context, *arguments: str, absolute: bool = False, env: Mapping[str, str] | None = None
+) -> list[str]:
     """Return the argument list of a management command, run by this very Python.
 
     Its paths are short ones, unless they must be ``absolute`` for a command that runs elsewhere.
-    Those that the user typed mean the user's folder. A fresh checkout gets its ``.env`` first.
+    Those that the user typed mean the user's folder. A fresh checkout gets its ``.env`` first,
+    unless the command will have its settings in ``env``.
     """
     manage_py = config(c).manage
-    dotenv.ensure(Path(c.config.runbook.root), dry=is_dry(c))
+    dotenv.ensure(Path(c.config.runbook.root), dry=is_dry(c), env=env)
     if working_folder(c):
         arguments = tuple(paths.absolute(arguments, Path.cwd()))
     if absolute:

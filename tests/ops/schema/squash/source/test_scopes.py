@@ -194,6 +194,7 @@ def renamed(text: str) -> str:
     return rewritten(text, renames)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(module())
 def test_names_mean_what_the_compiler_says(text: str) -> None:
@@ -201,6 +202,7 @@ def test_names_mean_what_the_compiler_says(text: str) -> None:
     assert known(table(renamed(text))) == expected(table(text))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(module())
 def test_names_that_are_bound(text: str) -> None:

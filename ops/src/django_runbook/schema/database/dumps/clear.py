@@ -1,4 +1,4 @@
-"""The SQL that empties a PostgreSQL database, before a backup is played into it."""
+"""The SQL that makes a PostgreSQL database as new, before a backup is played into it."""
 
 #: Empties the database. What an extension brought stays, for making one may need a superuser; the
 #: rows of its tables that pg_dump writes go (manual, Extension Configuration Tables).
@@ -79,4 +79,51 @@ BEGIN
     END LOOP;
 END
 $clear$;
+"""
+
+#: Puts privileges on what stays back to the server's own: pg_dump writes what differs from those.
+#: Default privileges besides would count for all that is restored. May be changed by the role that
+#: creates the objects (manual, ALTER DEFAULT PRIVILEGES), those of a schema by its owner.
+FORGET = """
+DO $forget$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        WITH kept (verb, target, acl, own) AS (
+            SELECT
+                'ALTER DEFAULT PRIVILEGES FOR ROLE ' || defaclrole::regrole
+                || CASE defaclnamespace WHEN 0 THEN '' ELSE ' IN SCHEMA public' END,
+                CASE defaclobjtype
+                    WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+                    WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' WHEN 'L' THEN 'LARGE OBJECTS'
+                END,
+                defaclacl,
+                CASE defaclnamespace WHEN 0 THEN acldefault(
+                    CASE defaclobjtype WHEN 'S' THEN 's' ELSE defaclobjtype END, defaclrole
+                ) END
+            FROM pg_default_acl
+            WHERE defaclnamespace = 0 OR defaclnamespace = to_regnamespace('public')
+            UNION ALL SELECT '', 'SCHEMA public', nspacl, acldefault('n', nspowner) || ARRAY(
+                SELECT acl FROM pg_init_privs, unnest(initprivs) AS acl
+                WHERE classoid = 'pg_namespace'::regclass AND objoid = pg_namespace.oid
+                AND acl::text LIKE '=%'  -- of PUBLIC
+            )
+            FROM pg_namespace
+            WHERE nspname = 'public' AND nspacl IS NOT NULL AND pg_has_role(nspowner, 'USAGE')
+        )
+        SELECT 1 AS step, verb, 'REVOKE ALL' AS what, target, 'FROM' AS whom, grantee
+        FROM kept, aclexplode(acl)
+        UNION SELECT 2, verb, 'GRANT ' || privilege_type, target, 'TO', grantee
+        FROM kept, aclexplode(own)
+        ORDER BY step
+    LOOP
+        EXECUTE concat_ws(
+            ' ', item.verb, item.what, 'ON', item.target, item.whom,
+            CASE item.grantee WHEN 0 THEN 'PUBLIC' ELSE item.grantee::regrole::text END,
+            CASE item.step WHEN 1 THEN 'CASCADE' END
+        );
+    END LOOP;
+END
+$forget$;
 """

@@ -1,25 +1,24 @@
 """Runs the database's own dump and restore programs."""
 
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import IO
 
 from django.db import connections
 
-from django_runbook.schema.database import libpq
-from django_runbook.schema.database.shell import Client, from_package, mysql_words
+from django_runbook.schema.database.clients import libmysql, libpq
+from django_runbook.schema.database.clients.client import Client
+from django_runbook.schema.database.clients.shell import from_package
 from django_runbook.schema.errors import BackupFailedError
 
 FAULT = re.compile(r"(?i)\b(error|fatal|panic)\b")
 PLACE = re.compile(r"^(psql:\S+ |\w+: error: )?(ERROR:\s+|ERROR \d+ \(\w+\)( at line \d+)?: )?")
 LONGEST = 300
-#: The options that name a database for MySQL, before NAME.
-NAMES = ("database", "db")
 
 
 def client(
@@ -29,21 +28,17 @@ def client(
     database: str | None = None,
     at: Mapping[str, str] | None = None,
 ) -> Client:
-    """Return a command line that connects as ``dbshell`` does; the password is in its environment.
+    """Return a command line that connects as ``dbshell`` does; no secret is among its words.
 
     Django gives its arguments for psql and mysql; the dump programs take the same. ``database`` is
-    another one on the same server, ``at`` the very server of PostgreSQL that was reached.
+    another one on the same server, ``at`` the very server of PostgreSQL that was reached. Raises
+    ``NotHandedOnError``.
     """
     connection = connections[alias]
-    if connection.vendor == "postgresql":
-        argv, environment = libpq.command_line(connection, parameters, changes=at)
-        return Client([program, *argv[1:]], environment)
-    values = dict(connection.settings_dict)
-    if database is not None:
-        options = {key: value for key, value in values["OPTIONS"].items() if key not in NAMES}
-        values.update(NAME=database, OPTIONS=options)
-    words, extra = connection.client.settings_to_cmd_args_env(values, list(parameters))
-    return Client([program, *mysql_words(connection, words[1:])], {**os.environ, **(extra or {})})
+    if connection.vendor == "mysql":
+        return libmysql.client(connection, [program], parameters, database=database)
+    told = libpq.client(connection, parameters, changes=at)
+    return replace(told, argv=[program, *told.argv[1:]])
 
 
 def candidates(program: str) -> list[str]:
@@ -58,10 +53,17 @@ def start(
     """Start a client. Raises ``BackupFailedError`` where the program cannot be run."""
     try:
         return subprocess.Popen(
-            client.argv, env=client.environment, stdin=stdin, stdout=stdout, stderr=errors
+            client.argv,
+            env=client.environment,
+            pass_fds=client.descriptors,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=errors,
         )
     except OSError as error:
         raise BackupFailedError(f"{client.argv[0]} does not start: {error.strerror}.") from error
+    finally:
+        client.close()
 
 
 def run(client: Client, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> str:
@@ -73,6 +75,7 @@ def run(client: Client, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | N
         done = subprocess.run(
             client.argv,
             env=client.environment,
+            pass_fds=client.descriptors,
             stdin=stdin or DEVNULL,
             stdout=stdout or PIPE,
             stderr=PIPE,
@@ -80,6 +83,8 @@ def run(client: Client, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | N
         )
     except OSError as error:
         raise BackupFailedError(f"{client.argv[0]} does not start: {error.strerror}.") from error
+    finally:
+        client.close()
     if done.returncode:
         raise BackupFailedError(failure(client.argv, done.stderr, done.returncode))
     return (done.stdout or b"").decode(errors="replace")

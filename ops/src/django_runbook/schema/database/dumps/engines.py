@@ -10,9 +10,12 @@ from django_runbook.schema.database.dumps.origins import Origin
 
 
 class Load(Protocol):
-    """Replaces what is in the database ``alias`` by ``file``, with its grants or without."""
+    """Replaces what is in the database ``alias`` by ``file``, with its grants or without.
 
-    def __call__(self, alias: str, file: Path, *, privileges: bool) -> None:
+    Returns what the program that did it was not told, mostly nothing.
+    """
+
+    def __call__(self, alias: str, file: Path, *, privileges: bool) -> str:
         """Do it in one piece, or not at all."""
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import Error, connections
 
+from django_runbook.schema.database.clients.shell import INSTALL
 from django_runbook.schema.database.dumps.clients import candidates, client, run
 from django_runbook.schema.database.dumps.origins import Origin
-from django_runbook.schema.database.shell import INSTALL
 from django_runbook.schema.errors import BackupFailedError, BackupRefusedError, NoClientError
 
 #: ``loose``: MySQL needs these, MariaDB's program does not know them.
@@ -39,18 +39,19 @@ def dump(alias: str, file: Path) -> Origin:
             f"{Path(program).name} would reach another server than the application: name one "
             "server alone in DATABASE_URL."
         )
+    dumping = client(alias, program, *OPTIONS)
     with file.open("wb") as sql:
-        run(client(alias, program, *OPTIONS), stdout=sql)
+        run(dumping, stdout=sql)
     host, port, *_ = [*"".join(here[:1]).split(), "", ""]
-    return Origin(server=f"{host}:{port}")
+    return Origin(server=f"{host}:{port}", warning=dumping.warning())
 
 
-def load(alias: str, file: Path, *, privileges: bool) -> None:
+def load(alias: str, file: Path, *, privileges: bool) -> str:
     """Restore into a new database, then exchange its tables for the old ones in one statement.
 
     Nothing that defines a table can be rolled back here, but one RENAME TABLE of them all is atomic
     (MySQL 8.0, MariaDB 10.6). It needs the right to create databases, and moves neither views nor
-    triggers: a database that has some fails, untouched.
+    triggers: a database that has some fails, untouched. Returns what the program was not told.
     """
     program = _program(alias, "mysql", "mariadb")
     try:
@@ -60,7 +61,8 @@ def load(alias: str, file: Path, *, privileges: bool) -> None:
         _execute(alias, f"CREATE DATABASE {_quoted(alias, new)}")
         try:
             with file.open("rb") as sql:
-                run(client(alias, program, database=new), stdin=sql)
+                playing = client(alias, program, database=new)
+                run(playing, stdin=sql)
             _require_tables_only(alias, [new, name])
             _swap(alias, name, new, old)
         finally:
@@ -68,6 +70,7 @@ def load(alias: str, file: Path, *, privileges: bool) -> None:
     except Error as error:
         right = " Restoring needs the right to create databases." if error.args[0] == DENIED else ""
         raise BackupFailedError(f"mysql failed: {error.args[-1]}.{right}") from error
+    return playing.warning()
 
 
 def _swap(alias: str, name: str, new: str, old: str) -> None:

@@ -14,11 +14,12 @@ from typing import IO, Any
 from django.db import connections
 
 from django_runbook.extras import install
-from django_runbook.schema.database import libpq
-from django_runbook.schema.database.dumps.clear import CLEAR
+from django_runbook.schema.database.clients import libpq
+from django_runbook.schema.database.clients.client import Client
+from django_runbook.schema.database.clients.shell import INSTALL
+from django_runbook.schema.database.dumps.clear import CLEAR, FORGET
 from django_runbook.schema.database.dumps.clients import candidates, client, failure, run, start
 from django_runbook.schema.database.dumps.origins import Origin
-from django_runbook.schema.database.shell import INSTALL, Client
 from django_runbook.schema.errors import BackupFailedError, BackupRefusedError, NoClientError
 
 OTHER = "another server than the application: name one server alone in DATABASE_URL."
@@ -107,7 +108,7 @@ def _ask(connection: Any, *statements: str) -> str:
     return "" if value is None else str(value)
 
 
-def load(alias: str, file: Path, *, privileges: bool) -> None:
+def load(alias: str, file: Path, *, privileges: bool) -> str:
     """Empty the database and restore ``file`` into it, in one transaction.
 
     ``pg_restore --clean`` drops what is in the archive and leaves what is in the database alone; a
@@ -128,6 +129,7 @@ def load(alias: str, file: Path, *, privileges: bool) -> None:
             "after the restore."
         )
     begin += [SAME.format(expression=HERE, value=_ask(connection, f"SELECT {HERE}")), CLEAR]
+    begin += [FORGET] if privileges else []
     at = libpq.reached(connection)
     connection.close()
     pg_restore, contents = _reader(file)
@@ -142,6 +144,7 @@ def load(alias: str, file: Path, *, privileges: bool) -> None:
         argv[1:1] = ["--no-subscriptions"]  # one restored would take the place of the source's own
         argv[1:1] = [] if privileges else ["--no-privileges"]
         _play(Client(argv, session.environment), session, "\n".join(begin).encode(), server)
+    return session.warning()
 
 
 def _play(restore: Client, session: Client, begin: bytes, server: int) -> None:
@@ -181,8 +184,11 @@ def _play(restore: Client, session: Client, begin: bytes, server: int) -> None:
 
 def _next_step(reason: str) -> str:
     """Say that a restore was undone, and what mends it where the reason tells."""
+    other = ": restore as a superuser, or add --no-privileges to leave grants as they are"
     steps = {
         "lock timeout": ": stop what uses the database and restore again",
+        "change default privileges": other,
+        "must be member of role": other,  # PostgreSQL before 16
         'role "': ": make the role, or add --no-privileges to leave grants out",
     }
     step = next((step for words, step in steps.items() if words in reason), "")

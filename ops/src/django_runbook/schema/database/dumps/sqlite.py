@@ -33,7 +33,7 @@ def dump(alias: str, file: Path) -> Origin:
     return Origin(server=f"{socket.gethostname()}:{Path(name).absolute().parent}")
 
 
-def load(alias: str, file: Path, *, privileges: bool) -> None:
+def load(alias: str, file: Path, *, privileges: bool) -> str:
     """Copy ``file`` over the database, in one transaction of the database's own.
 
     Putting another file in its place would leave open connections writing to the old one, and an
@@ -57,6 +57,7 @@ def load(alias: str, file: Path, *, privileges: bool) -> None:
             raise BackupFailedError(f"sqlite3 failed: {error}.") from error
         raise
     connections[alias].close()
+    return ""
 
 
 def _live(alias: str) -> sqlite3.Connection:

@@ -35,6 +35,8 @@ class Command(BaseCommand):
         with in_one_line():
             result = backup(options["output"], now=timezone.now(), alias=options["database"])
         manifest = result.manifest
+        if result.warning:
+            self.stderr.write(result.warning)
         if options["json"]:
             facts = {"file": str(result.file), **json.loads(manifest.to_json())}
             self.stdout.write(json.dumps(facts))

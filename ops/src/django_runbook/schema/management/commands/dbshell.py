@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands.dbshell import Command as DjangoCommand
 
-from django_runbook.schema.database.read_only import read_only_client
-from django_runbook.schema.database.shell import database_client
+from django_runbook.schema.database.clients.read_only import read_only_client
+from django_runbook.schema.database.clients.shell import database_client
 from django_runbook.schema.database.target import target
 from django_runbook.schema.errors import NoClientError, NotReadOnlyError
 from django_runbook.schema.guard.commands import REFUSED, add_confirm, confirmed
@@ -48,8 +48,8 @@ class Command(DjangoCommand):
         except NotReadOnlyError as refusal:
             code = REFUSED if refusal.asked else 1
             raise CommandError(str(refusal), returncode=code) from refusal
-        if warning:
-            self.stderr.write(warning)
+        for line in filter(None, (warning, client.warning())):
+            self.stderr.write(line)
         sys.stdout.flush()
         os.execvpe(client.argv[0], client.argv, client.environment)
 

@@ -61,6 +61,8 @@ class Command(BaseCommand):
                 privileges=not options["no_privileges"],
                 saved_at=timezone.now() if saves else None,
             )
+        if result.warning:
+            self.stderr.write(result.warning)
         name = target(options["database"]).database
         if options["json"]:
             facts = {

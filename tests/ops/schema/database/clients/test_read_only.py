@@ -1,12 +1,11 @@
 """A read-only shell is one: the server said so, through the same client, before it began."""
 
 import os
-import types
 
 import psycopg
 import pytest
 
-from django_runbook.schema.database import read_only, shell
+from django_runbook.schema.database.clients import read_only
 from tests.engines import server_settings, server_url, worker
 from tests.ops.schema.database.pooler import pooler
 
@@ -138,14 +137,6 @@ def test_server_that_does_not_answer(look, engine):
     assert done.code == 1
     assert told(done).endswith('at "127.0.0.1", port 1 failed: Connection refused.')
     assert "\n" not in done.err.strip().partition("CommandError")[2]
-
-
-def test_mysql_is_asked_of_its_client():
-    """The session is read-only as it begins, on the driver's own socket, behind an option file."""
-    connection = types.SimpleNamespace(settings_dict={"OPTIONS": {"unix_socket": "/run/s"}})
-    words = shell.mysql_words(connection, ["--defaults-file=x", "app"], shell.MYSQL_READ_ONLY)
-    option = "--init-command=SET SESSION TRANSACTION READ ONLY"
-    assert words == ["--defaults-file=x", "--socket=/run/s", option, "app"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_runbook.extras import install
-from django_runbook.schema.database import libpq
+from django_runbook.schema.database.clients import libmysql, libpq
+from django_runbook.schema.database.clients.client import Client
 from django_runbook.schema.database.files import require_file
 from django_runbook.schema.errors import NoClientError
 
@@ -22,15 +23,7 @@ INSTALL = {
     "mysql": "sudo apt install mariadb-client",
 }
 READ_ONLY = "-c default_transaction_read_only=on"
-MYSQL_READ_ONLY = "--init-command=SET SESSION TRANSACTION READ ONLY"
-
-
-@dataclass(frozen=True)
-class Client:
-    """A command line; the password stands in the environment alone."""
-
-    argv: list[str]
-    environment: dict[str, str] = field(repr=False)
+MYSQL_READ_ONLY = "SET SESSION TRANSACTION READ ONLY"
 
 
 def database_client(
@@ -48,18 +41,9 @@ def database_client(
     """
     connection = connections[alias]
     require_file(connection)
-    if connection.vendor == "postgresql":
-        option = READ_ONLY if read_only else ""
-        argv, environment = libpq.command_line(connection, parameters, options=option)
-    else:
-        words, extra = connection.client.settings_to_cmd_args_env(
-            connection.settings_dict, list(parameters)
-        )
-        argv, environment = list(words), {**os.environ, **(extra or {})}
-    command = find_program(argv[0])
-    arguments = argv[1:]
-    if connection.vendor == "mysql":
-        arguments = mysql_words(connection, arguments, *([MYSQL_READ_ONLY] if read_only else []))
+    command = find_program(str(connection.client.executable_name))
+    client = _told(connection, command, parameters, read_only=read_only)
+    arguments = client.argv[1:]
     if connection.vendor == "sqlite" and read_only:
         arguments = _sqlite_read_only(command, arguments)
     if connection.vendor == "postgresql" and read_only and not sys.stdin.isatty():
@@ -69,7 +53,7 @@ def database_client(
             *arguments,
             *{"postgresql": ["-c", sql], "sqlite": [sql]}.get(connection.vendor, ["-e", sql]),
         ]
-    return Client([*command, *arguments], environment)
+    return replace(client, argv=[*command, *arguments])
 
 
 def find_program(program: str) -> list[str]:
@@ -85,15 +69,27 @@ def find_program(program: str) -> list[str]:
     return command
 
 
-def mysql_words(connection: BaseDatabaseWrapper, words: Sequence[str], *more: str) -> list[str]:
-    """Return a MySQL client's words with ``more``, and the socket that the driver uses.
-
-    Django hands on a HOST that is one, and not OPTIONS. --defaults-file must be the first word.
-    """
-    socket = connection.settings_dict["OPTIONS"].get("unix_socket")
-    own = [*([f"--socket={socket}"] if socket else []), *more]
-    place = 1 if words and words[0].startswith("--defaults-file") else 0
-    return [*words[:place], *own, *words[place:]]
+def _told(
+    connection: BaseDatabaseWrapper,
+    command: Sequence[str],
+    parameters: Sequence[str],
+    *,
+    read_only: bool,
+) -> Client:
+    """Return a shell with all that it is told; which program it is, the caller puts first."""
+    if connection.vendor == "mysql":
+        session = [MYSQL_READ_ONLY] if read_only else []
+        found = libmysql.client(connection, command[:1], parameters, session=session)
+    elif connection.vendor == "postgresql":
+        found = libpq.client(connection, parameters, options=READ_ONLY if read_only else "")
+        if role := connection.settings_dict["OPTIONS"].get("assume_role"):
+            found = replace(found, untold=(f"assume_role (SET ROLE {role} does it)",))
+    else:
+        argv, extra = connection.client.settings_to_cmd_args_env(
+            connection.settings_dict, list(parameters)
+        )
+        found = Client(list(argv), {**os.environ, **(extra or {})})
+    return found
 
 
 def _sqlite_read_only(command: Sequence[str], arguments: Sequence[str]) -> list[str]:

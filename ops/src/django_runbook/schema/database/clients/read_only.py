@@ -9,7 +9,8 @@ from pathlib import Path
 
 from django.db import connections
 
-from django_runbook.schema.database.shell import Client, database_client
+from django_runbook.schema.database.clients.client import Client
+from django_runbook.schema.database.clients.shell import database_client
 from django_runbook.schema.errors import NotReadOnlyError
 
 MARK = "runbook-session"
@@ -128,15 +129,19 @@ def _place(vendor: str, parameters: Sequence[str]) -> list[str]:
 
 def _run(client: Client) -> subprocess.CompletedProcess[str]:
     """Run a client to its end; it may ask for a password at the terminal."""
-    return subprocess.run(
-        client.argv,
-        env=client.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            client.argv,
+            env=client.environment,
+            pass_fds=client.descriptors,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    finally:
+        client.close()
 
 
 def _told(done: "subprocess.CompletedProcess[str]") -> str:

@@ -2,15 +2,20 @@
 
 Django's ``dbshell`` hands on eight of libpq's keywords, and psql would go where the application
 does not: to another of several hosts, without its search_path, past its ``target_session_attrs``.
+What libpq reads from no variable stands in a connection string, and secrets among that in a service
+file that nobody else can open.
 """
 
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_runbook.schema.database.clients.client import Client, place, private_file
+from django_runbook.schema.errors import NotHandedOnError
 
 #: What the parameters of a connection hold beside libpq's keywords: the drivers' own, and Django's.
 DRIVER = frozenset(
@@ -21,10 +26,19 @@ DRIVER = frozenset(
 )
 #: Keywords that Django gives as arguments, or in PGPASSWORD.
 ARGUMENTS = ("user", "host", "port", "dbname", "password")
-#: Secrets that libpq reads from no variable: psql asks for them, and they stand in no argument.
+#: Secrets that libpq reads from no variable, and that may stand in no argument.
 SECRET = ("sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret")
-#: libpq's variables that are not PG and the keyword (manual, libpq, Environment Variables).
+#: What else it reads from no variable (manual, libpq, Environment Variables).
+UNNAMED = (
+    *("fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval"),
+    *("keepalives_count", "tcp_user_timeout", "replication", "sslkeylogfile"),
+    *("oauth_issuer", "oauth_client_id", "oauth_scope"),
+)
+#: Its variables that are not PG and the keyword.
 VARIABLES = {"application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT"}
+#: The name of the service that holds secrets, and what no line of its file can hold.
+SERVICE = "runbook"
+NO_LINE = re.compile(r"[\r\n]|\s$")
 
 
 def parameters(connection: BaseDatabaseWrapper) -> dict[str, str]:
@@ -44,17 +58,18 @@ def reached(connection: Any) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def command_line(
+def client(
     connection: BaseDatabaseWrapper,
     words: Sequence[str],
     *,
     changes: Mapping[str, str] | None = None,
     options: str = "",
-) -> tuple[list[str], dict[str, str]]:
-    """Return arguments and environment of a client, as Django builds them, with all keywords.
+) -> Client:
+    """Return a client's command line, as Django builds it, with all keywords.
 
     ``words`` are the client's own options, ``changes`` other values for keywords, ``options``
     settings for the session beside those of the environment's PGOPTIONS and of the application.
+    Raises ``NotHandedOnError`` for a secret that no file of a service can hold.
     """
     service = _said(connection, "service")
     given = {**parameters(connection), **(changes or {})}
@@ -73,11 +88,34 @@ def command_line(
     environment = {
         _variable(keyword): value
         for keyword, value in given.items()
-        if keyword not in (*ARGUMENTS, *SECRET) and value
+        if keyword not in (*ARGUMENTS, *SECRET, *UNNAMED) and value
     }
-    if service:  # what its file says comes before variables, and after what is said here
+    files = _secrets(given, service)
+    if files:
+        environment |= {"PGSERVICEFILE": place(files[0]), "PGSERVICE": SERVICE}
+    if service or any(map(given.get, UNNAMED)):
+        # what a service's file says comes before variables, and after what is said here
         argv = [*(argv[:-1] if given.get("dbname") else argv), _conninfo(given)]
-    return list(argv), {**os.environ, **(extra or {}), **environment}
+    return Client(list(argv), {**os.environ, **(extra or {}), **environment}, files)
+
+
+def _secrets(given: Mapping[str, str], service: str) -> tuple[IO[bytes], ...]:
+    """Return a service file with the secrets that no variable takes; none where there are none."""
+    found = {keyword: given[keyword] for keyword in SECRET if given.get(keyword)}
+    if not found:
+        return ()
+    if service:
+        raise NotHandedOnError(
+            f"OPTIONS has {', '.join(found)} beside the service {service}, and no client can be "
+            "told of both: put it into the file of the service."
+        )
+    if odd := [keyword for keyword, value in found.items() if NO_LINE.search(value)]:
+        raise NotHandedOnError(
+            f"{odd[0]} of OPTIONS has a line break, or a space at its end, which no client can be "
+            "told: choose another."
+        )
+    lines = [f"[{SERVICE}]", *(f"{keyword}={value}" for keyword, value in found.items()), ""]
+    return (private_file("\n".join(lines)),)
 
 
 def _joined(*settings: str) -> str:

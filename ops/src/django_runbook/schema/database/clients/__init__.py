@@ -1,0 +1,1 @@
+"""The database's own client programs: where they are, and what they are told."""

@@ -3,6 +3,7 @@
 A test names its engines with ``@pytest.mark.engines``; without it, it runs on all of them.
 """
 
+import datetime
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def engine(request: pytest.FixtureRequest) -> str:
     """Return the engine that this test runs on."""
     return str(request.param)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def any_time() -> Iterator[None]:
+    """Let tests choose their time, however far from the database's clock. Processes cannot."""
+    with pytest.MonkeyPatch.context() as patch:
+        any_skew = datetime.timedelta(days=36_500)
+        patch.setattr("django_runbook.jobs.database.clock.MOST_SKEW", any_skew)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.errors import RefusedError
 from accounts.models import Account, Status, trial_time_with_grace
+from users.models import Profile
 
 #: What became of those who signed up long ago, in parts of a hundred.
 OUTCOMES = {
@@ -24,6 +25,10 @@ OUTAGE = datetime.timedelta(days=9)
 #: The share of those who are in their trial, or were when the job went off, without a subscription.
 UNDECIDED = 0.8
 OLDEST = datetime.timedelta(days=730)
+#: Some have given no name, and some have said how they want to be called.
+FIRST_NAMES = ("Ada", "Björn", "Chiara", "Dmitri", "Emeka", "Fatima", "Grace", "Hiro", "")
+LAST_NAMES = ("Lovelace", "Åberg", "Rossi", "Ivanov", "Okafor", "Haddad", "Hopper", "Sato", "")
+CALLED = 0.2
 CHUNK = 5_000
 
 
@@ -44,15 +49,25 @@ def create_sample_accounts(count: int, *, now: datetime.datetime, seed: int = 1)
 
 def _create(numbers: range, *, now: datetime.datetime, rng: random.Random) -> None:
     user_model = get_user_model()
-    users = user_model.objects.bulk_create(
+    users = [
         user_model(
             username=f"sample{number:07}",
+            first_name=FIRST_NAMES[number % len(FIRST_NAMES)],
+            last_name=LAST_NAMES[number // len(FIRST_NAMES) % len(LAST_NAMES)],
             email=f"sample{number:07}@example.com",
             password=UNUSABLE_PASSWORD_PREFIX,
         )
         for number in numbers
+    ]
+    accounts = [_account(user, now=now, rng=rng) for user in users]
+    for user, account in zip(users, accounts, strict=True):
+        user.date_joined = account.created
+    user_model.objects.bulk_create(users)
+    Account.objects.bulk_create(accounts)
+    Profile.objects.bulk_create(
+        Profile(user=user, display_name=user.first_name if rng.random() < CALLED else "")
+        for user in users
     )
-    Account.objects.bulk_create(_account(user, now=now, rng=rng) for user in users)
 
 
 def _account(user: Any, *, now: datetime.datetime, rng: random.Random) -> Account:

@@ -12,8 +12,10 @@ from django_runbook.jobs import Order, Stop, Watch, preview_transition, run_tran
 class ExpireResult:
     """What one expiry found and did; a dry run has no ``run`` in the ledger.
 
-    ``left`` is what a separate query still found due afterwards. ``limit`` says of a dry run which
-    limit a real one would exceed. ``warnings`` are what went wrong beside the job.
+    ``failed`` counts those that could not be expired. ``left`` is what a separate query still found
+    due afterwards; None where a run that was stopped did not wait for it. ``limit`` says of a dry
+    run which limit a real one would exceed, and ``note`` which has nothing to compare with yet.
+    ``warnings`` are what went wrong beside the job.
     """
 
     as_of: datetime.datetime
@@ -21,14 +23,16 @@ class ExpireResult:
     dry_run: bool
     due: int
     expired: int
+    failed: int = 0
     run: int | None = None
     status: str | None = None
     batches: int = 0
-    left: int = 0
+    left: int | None = 0
     seconds: float = 0.0
     reason: str = ""
     continues: int | None = None
     limit: str = ""
+    note: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -51,7 +55,7 @@ def expire_trials(
     ``run_transition`` raises.
     """
     if dry_run:
-        seen = preview_transition(EXPIRE_TRIALS, now=now, as_of=as_of)
+        seen = preview_transition(EXPIRE_TRIALS, now=now, as_of=as_of, stop=stop)
         return ExpireResult(
             as_of=seen.as_of,
             cutoff=seen.cutoff,
@@ -59,6 +63,7 @@ def expire_trials(
             due=seen.due,
             expired=0,
             limit=seen.limit,
+            note=seen.note,
         )
     if as_of and as_of > now:
         raise RefusedError(
@@ -72,6 +77,7 @@ def expire_trials(
         dry_run=False,
         due=done.due,
         expired=done.changed,
+        failed=done.failed,
         run=done.run,
         status=done.status,
         batches=done.batches,

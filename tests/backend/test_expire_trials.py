@@ -76,6 +76,16 @@ def test_dry_run_changes_nothing():
     assert status_of(account) == Account.TRIALING
 
 
+def test_dry_run_says_what_a_new_job_is_not_held_against():
+    """Many rows and no history: the line names the limit that cannot speak yet."""
+    AccountFactory.create_batch(101, created=NOW - LIMIT - INSTANT)
+    AccountFactory.create_batch(101)
+    assert run("--dry-run").splitlines()[1] == (
+        "Would expire 101 trial(s) created before 2025-12-30T04:00:00+00:00, not held against a "
+        "median: the ledger has 0 of the 3 slots or days with rows that it takes (max_times_median)"
+    )
+
+
 def test_json_is_one_object_and_nothing_else():
     """--json prints one object, with times in ISO 8601."""
     AccountFactory(created=NOW - LIMIT - INSTANT)
@@ -87,6 +97,7 @@ def test_json_is_one_object_and_nothing_else():
         "dry_run": False,
         "due": 1,
         "expired": 1,
+        "failed": 0,
         "run": Run.objects.get().pk,
         "status": "SUCCEEDED",
         "batches": 1,
@@ -94,6 +105,7 @@ def test_json_is_one_object_and_nothing_else():
         "reason": "",
         "continues": None,
         "limit": "",
+        "note": "",
         "warnings": [],
     }
 

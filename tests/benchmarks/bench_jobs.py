@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,12 @@ NAMES = {
     "ledger": "expire_trials, the ledger",
     "portable": "the same, portable path",
 }
+BACKFILL = {
+    "raw_names": "one raw SQL UPDATE",
+    "names": "fill_display_names, the ledger",
+    "portable_names": "the same, portable path",
+}
+WORKERS = (1, 2, 4)
 LEAD = 1.0  # seconds that the clients have to themselves before a job begins
 BIG, SMALL, WORK = "big", "small", "work"
 
@@ -64,8 +71,10 @@ def main() -> None:
         stage.fill(BIG, Population(accounts=options.accounts))
         stage.fill(SMALL, Population(accounts=options.small))
         figures = measure(stage, options)
-        stage.drop(WORK)
         show_moves(figures, options)
+        show_backfill(stage, options)
+        show_workers(stage, options)
+        stage.drop(WORK)
         show_memory(stage, options)
         show_idle(stage, options)
     print(f"\nload average at the end {os.getloadavg()[0]:.1f}")
@@ -176,9 +185,48 @@ def show_moves(figures: dict[str, list[Figures]], options: argparse.Namespace) -
     for name, one in medians.items():
         print(row(NAMES[name], one, one.rate / raw.rate))
     print()
-    verdict("rows/s of the ledger, of raw", ledger.rate / raw.rate, at_least=0.6)
+    verdict("rows/s of the ledger, of raw", ledger.rate / raw.rate, at_least=0.8)
+    verdict("the portable path, of raw", medians["portable"].rate / raw.rate, at_least=0.4)
     verdict("worst wait, of .update()'s", ledger.worst / single.worst, at_most=1 / 50)
     verdict("client p99 in ms", ledger.p99, at_most=20)
+
+
+def show_backfill(stage: Stage, options: argparse.Namespace) -> None:
+    """Print what a backfill with a computed value costs, with nobody beside it."""
+    rates: dict[str, list[float]] = {name: [] for name in BACKFILL}
+    for name in list(BACKFILL) * options.rounds:
+        stage.copy(BIG, WORK)
+        rates[name].append(rate_of(move(stage, name)))
+    medians = {name: statistics.median(all_) for name, all_ in rates.items()}
+    raw = medians["raw_names"]
+    print(f"\n{options.accounts // 3:,} names from another table, the old ones kept")
+    for name, rate in medians.items():
+        print(f"{BACKFILL[name]:<34}{rate:10,.0f} rows/s {rate / raw:8.2f}")
+    verdict("rows/s of the backfill, of raw", medians["names"] / raw, at_least=0.4)
+
+
+def show_workers(stage: Stage, options: argparse.Namespace) -> None:
+    """Print how fast several processes share the rows of one job, with nobody beside them."""
+    print(f"\nexpire_trials with workers on {os.cpu_count()} cores, {options.accounts // 3:,} due")
+    alone = 0.0
+    for count in WORKERS:
+        stage.copy(BIG, WORK)
+        with ThreadPoolExecutor(count) as pool:
+            done = list(pool.map(lambda _: move(stage, "ledger"), range(count)))
+        changed = sum(one["changed"] for one in done)
+        seconds = max(one["end"] for one in done) - min(one["start"] for one in done)
+        if changed != options.accounts // 3:
+            sys.exit(f"{count} workers changed {changed:,} of {options.accounts // 3:,}")
+        alone = alone or changed / seconds
+        print(
+            f"{count} worker(s) {changed / seconds:22,.0f} rows/s {changed / seconds / alone:8.2f}"
+        )
+
+
+def rate_of(did: dict[str, Any]) -> float:
+    """Return the rows a second of a move."""
+    rate: float = did["changed"] / (did["end"] - did["start"])
+    return rate
 
 
 def show_memory(stage: Stage, options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The ways to expire every trial that is over, each run as a process of its own.
+"""The ways to expire every trial that is over, and to fill names, each a process of its own.
 
 ``python -m tests.benchmarks.moves NAME`` prints when it began and ended (monotonic, the same for
 every process), and how many rows it changed.
@@ -14,6 +14,12 @@ import django
 
 RAW = """
 UPDATE accounts_account SET status = 'TRIAL_EXPIRED' WHERE status = 'TRIALING' AND created < %s
+"""
+RAW_NAMES = """
+UPDATE users_profile SET display_name =
+    left(coalesce(nullif(trim(first_name || ' ' || last_name), ''), username), 150)
+FROM users_user
+WHERE users_user.id = user_id AND display_name = '' AND date_joined < now()
 """
 
 
@@ -62,8 +68,40 @@ def portable() -> int:
         return ledger()
 
 
+def raw_names() -> int:
+    """Fill the names in SQL, in one statement: nothing of what they were is kept."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(RAW_NAMES)
+        return cursor.rowcount
+
+
+def names() -> int:
+    """Run the backfill: what each name was and became is kept."""
+    from django.utils import timezone
+
+    from django_runbook.jobs import Order, run_transition
+    from django_runbook.jobs.models import Status
+    from users.jobs import FILL_DISPLAY_NAMES
+
+    order = Order(allow=sys.maxsize, reason="benchmark")
+    outcome = run_transition(FILL_DISPLAY_NAMES, now=timezone.now(), order=order)
+    assert outcome.status == Status.SUCCEEDED, outcome
+    return outcome.changed
+
+
+def portable_names() -> int:
+    """Run the backfill as on any other engine, through the ORM."""
+    from django_runbook.jobs.batches import postgresql
+
+    with mock.patch.object(postgresql, "fits", return_value=False):
+        return names()
+
+
 MOVES: dict[str, Callable[[], int]] = {
-    move.__name__: move for move in (raw, single, ledger, portable)
+    move.__name__: move
+    for move in (raw, single, ledger, portable, raw_names, names, portable_names)
 }
 
 

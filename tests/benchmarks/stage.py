@@ -23,8 +23,11 @@ FILL = """
 SET session_replication_role = replica; -- every account has its user: no need to look
 INSERT INTO users_user (id, password, is_superuser, username, first_name, last_name, email,
     is_staff, is_active, date_joined)
-SELECT n, '!', false, 'user' || n, '', '', '', false, true, now()
+SELECT n, '!', false, 'user' || n, 'First' || n % 1000, 'Last' || n % 997, '', false, true,
+    now() - interval '1 year'
 FROM generate_series(1, {accounts}) n;
+INSERT INTO users_profile (id, user_id, display_name)
+SELECT n, n, '' FROM generate_series(1, {due}) n;
 INSERT INTO accounts_account (id, user_id, status, created)
 SELECT n, n,
     CASE WHEN n > {old} OR n * {due} / {old} > (n - 1) * {due} / {old}

@@ -32,7 +32,14 @@ NUMBERS = ("timeout_minutes", "grace_hours", "max_due", "max_share", "max_times_
             "timeout_minutes = 0 is not a number of minutes above 0, 43200 at most.",
         ),
         ("grace_hours = -1", "grace_hours = -1 is not a number of hours above 0, 8784 at most."),
-        ('exclusive = "yes"', "exclusive = 'yes' is not true or false."),
+        (
+            'overlap = "queue"',
+            """overlap = 'queue' is not "share", "skip" or "wait".""",
+        ),
+        (
+            "exclusive = true",
+            "exclusive is not a known key; allowed: cron, timezone, timeout_minutes, grace_hours, ",
+        ),
         ("max_due = 0", "max_due = 0 is not a whole number of at least 1."),
         ("max_share = 1.01", "max_share = 1.01 is not a number above 0, 1 at most, or false."),
         (
@@ -48,8 +55,8 @@ NUMBERS = ("timeout_minutes", "grace_hours", "max_due", "max_share", "max_times_
         ),
         ("workers = 1001", "workers = 1001 is not a whole number from 1 to 1000."),
         (
-            "exclusive = true\nworkers = 2",
-            "workers = 2 contradicts exclusive = true; allowed: one of the two.",
+            'overlap = "wait"\nworkers = 2',
+            "workers = 2 contradicts overlap = 'wait'; allowed: one of the two.",
         ),
         ("safety_hours = 0", "safety_hours = 0 is not a whole number from 1 to 23, or false."),
         (
@@ -69,8 +76,8 @@ NUMBERS = ("timeout_minutes", "grace_hours", "max_due", "max_share", "max_times_
             "schedule = 6",
             (
                 "schedule is not a known key; allowed: cron, timezone, timeout_minutes, "
-                "grace_hours, safety_hours, exclusive, max_due, max_share, max_times_median, "
-                "heartbeat, workers, inputs."
+                "grace_hours, safety_hours, overlap, max_due, max_share, max_times_median, "
+                "heartbeat, workers, throttle, max_lag_seconds, inputs."
             ),
         ),
         ('"a\\nb" = 6', "'a\\nb' is not a known key; allowed: cron, timezone, "),
@@ -95,7 +102,8 @@ def test_bad_job_is_one_line(written, tmp_path, line, message):
         *[(key, "false") for key in ("timeout_minutes", "grace_hours", "max_due", "workers")],
         *[(key, "1.0") for key in ("max_due", "workers")],
         *[(key, "0") for key in NUMBERS],
-        ("exclusive", "1"),
+        ("overlap", "1"),
+        ("overlap", "true"),
         ("cron", "false"),
         *[("cron", f'"{fields}"') for fields in ("", "4 * * *", "0 17 4 * * *")],
         *[("heartbeat", value) for value in ('""', '"1_PING"', '"PING-1"', '"ÄPING"', '"PING\\n"')],
@@ -200,4 +208,4 @@ def test_any_value_gives_a_job_or_one_line(tmp_path, key, value):
         assert len(str(error).splitlines()) == 1  # noqa: PT017  # as above
     else:
         kept = tuple(value) if isinstance(value, list) else value
-        assert getattr(job, key) == (None if value is False and key != "exclusive" else kept)
+        assert getattr(job, key) == (None if value is False else kept)

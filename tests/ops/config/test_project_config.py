@@ -20,13 +20,16 @@ protected = ["staging"]
 production = "PRODUCTION_DATABASE_URL"
 eu-archive = "EU_ARCHIVE_URL"
 
+[tool.django-runbook.jobs]
+keep_days = 400
+
 [tool.django-runbook.jobs.expire_trials]
 cron = "17 4 * * *"
 timezone = "America/St_Johns"
 timeout_minutes = 7.5
 grace_hours = 0.25
 safety_hours = false
-exclusive = true
+overlap = "wait"
 max_due = 5000
 max_share = 1
 max_times_median = 1.5
@@ -35,7 +38,7 @@ workers = 1
 inputs = ["as-of"]
 
 [tool.django-runbook.jobs.clearsessions]
-exclusive = false
+overlap = "share"
 safety_hours = 5
 max_share = false
 max_times_median = false
@@ -58,7 +61,7 @@ def test_whole_configuration(written, tmp_path):
                 timeout_minutes=7.5,
                 grace_hours=0.25,
                 safety_hours=None,
-                exclusive=True,
+                overlap="wait",
                 max_due=5000,
                 max_share=1,
                 max_times_median=1.5,
@@ -76,6 +79,7 @@ def test_whole_configuration(written, tmp_path):
             ),
         },
         environments={"production": "PRODUCTION_DATABASE_URL", "eu-archive": "EU_ARCHIVE_URL"},
+        keep_days=400,
     )
     assert list(load(tmp_path).jobs) == ["expire_trials", "clearsessions"]
 
@@ -89,18 +93,32 @@ def test_defaults(written, tmp_path):
         "timeout_minutes": 15,
         "grace_hours": 6,
         "safety_hours": 4,
-        "exclusive": False,
+        "overlap": "share",
         "max_due": None,
         "max_share": 0.5,
         "max_times_median": 10,
         "heartbeat": None,
         "workers": 1,
+        "throttle": 1,
+        "max_lag_seconds": None,
         "inputs": ("dry-run", "as-of", "allow", "reason"),
     }
     assert dataclasses.asdict(config.job("expire_trials")) == {"name": "expire_trials", **defaults}
     assert dataclasses.asdict(config.job("other")) == {"name": "other", **defaults}
     empty = written('[tool.django-runbook]\nmanage = "manage.py"\n')
-    assert (dict(empty.jobs), dict(empty.environments)) == ({}, {})
+    assert (dict(empty.jobs), dict(empty.environments), empty.keep_days) == ({}, {}, None)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "true", '"30"', "36526"])
+def test_what_the_ledger_keeps_is_whole_days(written, tmp_path, value):
+    """From one to a century; the line names the key beside the jobs, and what is allowed."""
+    with pytest.raises(ConfigError) as refused:
+        written(f"[tool.django-runbook.jobs]\nkeep_days = {value}\n")
+    shown = value.replace('"', "'").replace("true", "True")
+    assert str(refused.value) == (
+        f"{tmp_path}/pyproject.toml: tool.django-runbook.jobs.keep_days = {shown} "
+        "is not a whole number of days from 1 to 36525."
+    )
 
 
 def test_configuration_cannot_be_changed(written):

@@ -5,8 +5,9 @@ import tomllib
 import pytest
 
 from django_runbook.config import load
-from django_runbook.config.jobs import INPUTS, Job
+from django_runbook.config.jobs import INPUTS, Job, JobsTable
 from django_runbook.config.keys import keys
+from django_runbook.config.notify import Notify
 from django_runbook.config.project import Keys
 from django_runbook.config.reference import reference
 from django_runbook.config.schedule import Schedule
@@ -19,8 +20,10 @@ def test_every_key_has_its_place():
     assert found == [
         *((table, key) for key in keys(Keys)),
         (f"{table}.environments", "NAME"),
+        *((f"{table}.jobs", key) for key in keys(JobsTable)),
         *((f"{table}.jobs.NAME", key) for key in keys(Job)),
         *((f"{table}.schedule", key) for key in keys(Schedule)),
+        *((f"{table}.notify", key) for key in keys(Notify)),
     ]
 
 
@@ -49,5 +52,6 @@ def test_defaults_are_written_as_in_the_file(tmp_path):
     config = load(tmp_path)
     assert config.jobs["nightly"] == Job(name="nightly")
     assert config.schedule == Schedule()
+    assert config.notify == Notify()
     assert config.protected == {"production"}
     assert config.job("nightly").inputs == INPUTS

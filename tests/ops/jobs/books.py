@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts.models import Account, Status
 from django_runbook.jobs.database.clock import Now
-from django_runbook.jobs.models import Batch, Lease, Run
+from django_runbook.jobs.models import Batch, Lease, Run, Slot
 from django_runbook.jobs.models import Status as RunStatus
 
 NOW = datetime.datetime(2026, 3, 1, 4, 0, tzinfo=datetime.UTC)
@@ -90,6 +90,7 @@ def set_back() -> None:
     Account.objects.filter(status=Status.TRIAL_EXPIRED).update(status=Status.TRIALING)
     Run.objects.update(undoes=None)
     Run.objects.all().delete()
+    Slot.objects.all().delete()
     execute("DELETE FROM witness")
 
 

@@ -10,8 +10,10 @@ from django.db import connection, connections
 from django.db.utils import load_backend
 from pytest_django.plugin import DjangoDbBlocker
 
+from django_runbook.jobs import registry
 from tests.engines import server_settings
 from tests.ops.jobs import books
+from tests.ops.jobs import shelf as tables
 
 
 @pytest.fixture
@@ -68,3 +70,23 @@ def session() -> Iterator[Callable[[], "psycopg.Connection[tuple[object, ...]]"]
             return opened.enter_context(psycopg.connect(**values, autocommit=True))
 
         yield another
+
+
+@pytest.fixture
+def jobs_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what a test registers be forgotten, and no job have a limit on its share."""
+    monkeypatch.setattr(registry, "_registered", dict(registry.transitions()))
+
+
+@pytest.fixture
+def shelf(db: None, quick: None, jobs_of_this_test: None) -> None:
+    """Build tables of many kinds of fields, in the transaction of the test."""
+    tables.build()
+
+
+@pytest.fixture
+def committed_shelf(transactional_db: None, quick: None, jobs_of_this_test: None) -> Iterator[None]:
+    """Build the same tables for every session to see."""
+    tables.build()
+    yield
+    tables.clear()

@@ -1,6 +1,7 @@
 """Forks of a process that has loaded Django: hundreds take seconds. Each opens its connection."""
 
 import dataclasses
+import datetime
 import json
 import os
 import signal
@@ -80,8 +81,15 @@ def careless() -> None:
     connection_created.connect(opened, weak=False)
 
 
-def adapt(size: int = SMALL, *, exclusive: bool = False) -> None:
-    """Let batches have this size, and the job no limit on its share; it may be exclusive."""
+def any_time() -> None:
+    """Let a run be for any time, however far from the database's clock."""
+    from django_runbook.jobs.database import clock
+
+    clock.MOST_SKEW = datetime.timedelta(days=36_500)
+
+
+def adapt(size: int = SMALL, *, overlap: str = "share") -> None:
+    """Let batches have this size, and the job no limit on its share; its runs may not overlap."""
     from django_runbook.jobs.batches import loop, run_transition, undo
 
     loop.FIRST_SIZE = loop.LARGEST_SIZE = loop.LARGEST_PORTABLE = size
@@ -89,6 +97,6 @@ def adapt(size: int = SMALL, *, exclusive: bool = False) -> None:
 
     def job(name: str) -> Any:
         unlimited = {"max_share": None, "max_times_median": None}
-        return dataclasses.replace(declared(name), exclusive=exclusive, **unlimited)
+        return dataclasses.replace(declared(name), overlap=overlap, **unlimited)
 
     run_transition.declared_job = undo.declared_job = job

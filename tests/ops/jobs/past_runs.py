@@ -8,7 +8,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from django_runbook.config import Config, Job
 from django_runbook.jobs import registry
-from django_runbook.jobs.models import Run
+from django_runbook.jobs.models import Pause, Run, Slot
 
 SLOT = datetime.datetime(2026, 3, 2, 4, 17, tzinfo=datetime.UTC)  # a Monday
 DAY, HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
@@ -38,8 +38,17 @@ def since(at: datetime.datetime) -> None:
 
 
 def ran(status: str = "SUCCEEDED", started: datetime.datetime = SLOT, **values) -> Run:
-    """Return a run of the ledger that took a minute."""
+    """Return a run of the ledger that took a minute, and has claimed its slot where it has one."""
     ended = {"finished": started + MINUTE} if status != "RUNNING" else {}
     model = values.get("change", {}).get("model", "")
     defaults = {"job": "expire_trials", "user": "me", "host": "laptop", "model": model, **ended}
-    return Run.objects.create(status=status, started=started, **{**defaults, **values})
+    run = Run.objects.create(status=status, started=started, **{**defaults, **values})
+    if run.slot:
+        Slot.objects.update_or_create(job=run.job, at=run.slot, defaults={"run": run})
+    return run
+
+
+def paused(since: datetime.datetime, until: datetime.datetime | None = None, **values) -> Pause:
+    """Return a pause of the past."""
+    defaults = {"job": "expire_trials", "reason": "prices", "who": "me@laptop"}
+    return Pause.objects.create(since=since, until=until, **{**defaults, **values})

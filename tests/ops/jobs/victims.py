@@ -16,7 +16,7 @@ from typing import Any
 import django
 
 from tests.commands import ROOT, Commands, Done
-from tests.ops.jobs.forks import Killer, adapt, careless, ended, forked
+from tests.ops.jobs.forks import Killer, adapt, any_time, careless, ended, forked
 
 
 def start(commands: Commands, url: str, *argv: str) -> Done:
@@ -33,7 +33,8 @@ def start(commands: Commands, url: str, *argv: str) -> Done:
 
 def expire() -> dict[str, Any]:
     """Run the job for one slot; say how it came out."""
-    from django_runbook.jobs.ledger.runs import Order, SlotTakenError
+    from django_runbook.jobs.ledger.runs import Order
+    from django_runbook.jobs.ledger.slots import SlotTakenError
     from tests.ops.jobs.books import NOW
 
     try:
@@ -60,7 +61,7 @@ def undo() -> dict[str, Any]:
     return {"status": done.status, "left": done.left}
 
 
-def sweep(what: str, exclusive: str = "") -> None:
+def sweep(what: str, overlap: str = "share") -> None:
     """Kill a run before each of its statements; each time, run again and look into the books.
 
     Prints a JSON list: a statement, the facts afterwards, the next statement, ...
@@ -69,7 +70,7 @@ def sweep(what: str, exclusive: str = "") -> None:
     from tests.ops.jobs import books
 
     work = {"expire": expire, "undo": undo}[what]
-    adapt(exclusive=bool(exclusive))
+    adapt(overlap=overlap)
 
     def prepare() -> None:
         books.set_back()
@@ -126,13 +127,13 @@ def shoot(times: str) -> None:
     print(json.dumps({"killed": codes.count(-signal.SIGKILL), "before": before, **facts}))
 
 
-def together(runners: str, rows: str, size: str, exclusive: str = "") -> None:
+def together(runners: str, rows: str, size: str, overlap: str = "share") -> None:
     """Run the command this often at once, while accounts pay; print how each run came out."""
     from django_runbook.jobs.models import Run
     from tests.ops.jobs import books
 
     books.stage(int(rows))
-    adapt(int(size), exclusive=bool(exclusive))
+    adapt(int(size), overlap=overlap)
     with tempfile.TemporaryDirectory() as folder:
         payers, files = [[Path(folder, f"{what}{n}") for n in range(int(runners))] for what in "pr"]
         go, over = Path(folder, "go"), Path(folder, "over")
@@ -183,4 +184,5 @@ def pay(over: Path, file: Path) -> None:
 if __name__ == "__main__":
     django.setup()
     careless()
+    any_time()
     {"sweep": sweep, "shoot": shoot, "together": together}[sys.argv[1]](*sys.argv[2:])

@@ -179,7 +179,8 @@ def test_pods_share_a_slot(runner, ask):
     changed = [result["changed"] for result in said]
     assert ask(EXPIRED) == DUE <= sum(changed)
     assert sum(count > 0 for count in changed) > 1
-    ids = "SELECT jsonb_array_elements(ids) AS id FROM runbook_jobs_batch"
+    ids = "SELECT unnest(numbers) AS id FROM runbook_jobs_batch"
     assert ask(f"SELECT count(*) FROM ({ids}) AS listed") == sum(changed)
     assert ask(f"SELECT count(DISTINCT id) FROM ({ids}) AS listed") == sum(changed)
-    assert ask("SELECT count(*) FROM runbook_jobs_run WHERE slot IS NOT NULL") == 1
+    assert ask("SELECT count(*) FROM runbook_jobs_slot") == 1
+    assert ask("SELECT count(DISTINCT slot) FROM runbook_jobs_run") == 1

@@ -74,8 +74,8 @@ TAIL = ["--max-seconds=900", "--json", "--"]
         ({"DRY_RUN": "true"}, [*HEAD, "--slot=latest", *TAIL, "--dry-run"]),
         ({"AS_OF": "2026-03-01T04:00Z"}, [*HEAD, *TAIL, "--as-of=2026-03-01T04:00Z"]),
         (
-            {"ALLOW": "7", "REASON": "a b"},
-            [*HEAD, "--slot=latest", *TAIL, "--allow=7", "--reason=a b"],
+            {"ALLOW": "7", "REASON": "a b"},  # the slot may be done, and this is to be done
+            [*HEAD, *TAIL, "--allow=7", "--reason=a b"],
         ),
         (
             dict.fromkeys(NONE, WORST),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from django_runbook.config import rules
-from django_runbook.config.jobs import Job, read_job
+from django_runbook.config.jobs import Job, JobsTable, read_job, require_apart
 from django_runbook.config.keys import (
     NAME,
     TABLE,
@@ -24,10 +24,11 @@ from django_runbook.config.keys import (
     require_table,
     spelt,
 )
+from django_runbook.config.notify import Notify, read_notify
 from django_runbook.config.schedule import Schedule, read_schedule
 
 MANAGE = "backend/manage.py"
-TABLES = ("environments", "jobs", "schedule")
+TABLES = ("environments", "jobs", "notify", "schedule")
 VARIABLE = rules.variable('an environment variable, as in production = "PRODUCTION_DATABASE_URL"')
 
 
@@ -72,7 +73,10 @@ class Config:
     unprotected: frozenset[str] = frozenset()
     jobs: Mapping[str, Job] = field(default_factory=lambda: MappingProxyType({}))
     schedule: Schedule = field(default_factory=Schedule)
+    notify: Notify = field(default_factory=Notify)
     environments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    #: How many days the ledger keeps a run; None for all of them, for ever.
+    keep_days: int | None = None
 
     def job(self, name: str) -> Job:
         """Return the declared job, or one with the defaults and no schedule."""
@@ -107,15 +111,24 @@ def load(root: Path) -> Config:
             f"allowed: {', '.join(keys(Keys))}. A job is a table, as in "
             f"[{TABLE}.jobs.expire_trials]."
         )
-    jobs = require_table(file, f"{TABLE}.jobs", table.get("jobs", {}))
+    jobs = dict(require_table(file, f"{TABLE}.jobs", table.get("jobs", {})))
+    beside = {
+        name: require(file, f"{TABLE}.jobs", name, jobs.pop(name), keys(JobsTable))
+        for name in keys(JobsTable)
+        if name in jobs
+    }
+    declared = {name: read_job(file, name, value) for name, value in jobs.items()}
+    require_apart(file, declared)
     return Config(
         root=root,
         manage=_manage(file, own.get("manage", Keys.manage)),
         protected=frozenset({"production", *_names(file, "protected", own)}),
         unprotected=frozenset(_names(file, "unprotected", own)),
-        jobs=MappingProxyType({name: read_job(file, name, value) for name, value in jobs.items()}),
+        jobs=MappingProxyType(declared),
         schedule=read_schedule(file, table.get("schedule", {})),
+        notify=read_notify(file, table.get("notify", {})),
         environments=MappingProxyType(_environments(file, table.get("environments", {}))),
+        **beside,
     )
 
 

@@ -4,8 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from django_runbook.config.jobs import Job
+from django_runbook.config.jobs import Job, JobsTable
 from django_runbook.config.keys import TABLE, keys
+from django_runbook.config.notify import Notify
 from django_runbook.config.project import VARIABLE, Keys
 from django_runbook.config.schedule import Schedule
 
@@ -36,8 +37,10 @@ def reference() -> list[Entry]:
     return [
         *_entries(TABLE, Keys),
         ENVIRONMENTS,
+        *_entries(f"{TABLE}.jobs", JobsTable),
         *_entries(f"{TABLE}.jobs.NAME", Job),
         *_entries(f"{TABLE}.schedule", Schedule),
+        *_entries(f"{TABLE}.notify", Notify),
     ]
 
 

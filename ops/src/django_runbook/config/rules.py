@@ -41,6 +41,12 @@ def text(pattern: str, allowed: str) -> Rule:
     )
 
 
+def one_of(words: tuple[str, ...]) -> Rule:
+    """Return the rule of a text that is one of these words."""
+    allowed = " or ".join((", ".join(f'"{word}"' for word in words[:-1]), f'"{words[-1]}"'))
+    return Rule(lambda value: isinstance(value, str) and value in words, allowed)
+
+
 def some_of(words: tuple[str, ...]) -> Rule:
     """Return the rule of a list of some of these words."""
     return Rule(
@@ -93,6 +99,5 @@ def _are_variables(value: Any) -> bool:
 
 
 CRON = Rule(_is_cron, 'a string of five fields, as in "17 4 * * *"')
-FLAG = Rule(lambda value: isinstance(value, bool), "true or false")
 VARIABLES = Rule(_are_variables, 'a list of environment variables, as in ["DATABASE_URL"]')
 ZONE = Rule(_is_zone, 'a time zone of IANA that this machine knows, as in "Europe/Berlin"')

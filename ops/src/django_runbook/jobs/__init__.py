@@ -2,11 +2,15 @@
 
 For a job of one's own, all of it from here (anything deeper may change without notice):
 
-- ``Transition``, ``register``, ``Explanation``: which rows are due, and from what to what they go;
-- ``run_transition`` and its ``Outcome``: do it; ``preview_transition``, ``Preview``: only look;
+- ``Transition``, ``register``, ``Explanation``: which rows are due, and what becomes of them;
+- ``Change``: what an earlier release did, for the ``undoes`` of a transition;
+- ``run_transition`` and its ``Outcome``: do it; ``preview_transition``, its ``Preview`` and each
+  ``Example`` in it: only look;
 - ``Order``, ``Stop``, ``Watch``: for which slot and by whom, when to end, who looks on;
-- ``JobCommand``: the base of its management command;
-- ``RefusedError``, ``SlotTakenError``, ``FailedError``: how it can end.
+- ``TransitionCommand``: the base of a transition's management command; ``JobCommand``: of one
+  that has a service of its own;
+- ``RefusedError``, ``SlotTakenError``, ``SkippedError``, ``StoppedError``, ``FailedError``: how it
+  can end.
 """
 
 from importlib import import_module
@@ -14,19 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django_runbook.jobs.batches.loop import Watch
-    from django_runbook.jobs.batches.run_transition import (
-        Outcome,
-        Preview,
-        preview_transition,
-        run_transition,
-    )
+    from django_runbook.jobs.batches.preview import Example, Preview, preview_transition
+    from django_runbook.jobs.batches.run_transition import Outcome, run_transition
     from django_runbook.jobs.batches.stopping import Stop
-    from django_runbook.jobs.errors import FailedError, RefusedError
-    from django_runbook.jobs.ledger.runs import Order, SlotTakenError
+    from django_runbook.jobs.errors import FailedError, RefusedError, SkippedError, StoppedError
+    from django_runbook.jobs.ledger.runs import Order
+    from django_runbook.jobs.ledger.slots import SlotTakenError
     from django_runbook.jobs.management.base import JobCommand
-    from django_runbook.jobs.registry import Explanation, Transition, register
+    from django_runbook.jobs.management.transition import TransitionCommand
+    from django_runbook.jobs.registry import Change, Explanation, Transition, register
 
 __all__ = [
+    "Change",
+    "Example",
     "Explanation",
     "FailedError",
     "JobCommand",
@@ -34,9 +38,12 @@ __all__ = [
     "Outcome",
     "Preview",
     "RefusedError",
+    "SkippedError",
     "SlotTakenError",
     "Stop",
+    "StoppedError",
     "Transition",
+    "TransitionCommand",
     "Watch",
     "preview_transition",
     "register",
@@ -46,12 +53,15 @@ __all__ = [
 #: Imported when first asked for: Django loads this package before there are any models.
 _WHERE = {
     "batches.loop": ("Watch",),
-    "batches.run_transition": ("Outcome", "Preview", "preview_transition", "run_transition"),
+    "batches.preview": ("Example", "Preview", "preview_transition"),
+    "batches.run_transition": ("Outcome", "run_transition"),
     "batches.stopping": ("Stop",),
-    "errors": ("FailedError", "RefusedError"),
-    "ledger.runs": ("Order", "SlotTakenError"),
+    "errors": ("FailedError", "RefusedError", "SkippedError", "StoppedError"),
+    "ledger.runs": ("Order",),
+    "ledger.slots": ("SlotTakenError",),
     "management.base": ("JobCommand",),
-    "registry": ("Explanation", "Transition", "register"),
+    "management.transition": ("TransitionCommand",),
+    "registry": ("Change", "Explanation", "Transition", "register"),
 }
 
 

@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
+from django_runbook.jobs.checks import register_checks
+
 
 class JobsConfig(AppConfig):
     name = "django_runbook.jobs"
@@ -11,5 +13,6 @@ class JobsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Let each app register the transitions in its ``jobs`` module."""
+        """Let each app register the transitions in its ``jobs`` module, and Django check."""
         autodiscover_modules("jobs")
+        register_checks()

@@ -5,6 +5,10 @@ class RefusedError(Exception):
     """A guard forbids the run; nothing was changed. The message says which, and how to go on."""
 
 
+class StoppedError(Exception):
+    """The end was asked for, and what was being waited for was broken off. The message is who."""
+
+
 class FencedError(Exception):
     """Another run has taken this one's place: its batch was rolled back, and it must end."""
 
@@ -15,3 +19,15 @@ class FailedError(Exception):
 
 class UnknownRunError(Exception):
     """There is no such run. The message names it and where to look."""
+
+
+class BrokenLedgerError(FailedError):
+    """A row of the ledger does not say what it must. The message says which row, and what."""
+
+
+class SkippedError(RefusedError):
+    """A run with ``overlap = "skip"`` came while another was under way: ``run`` says so."""
+
+    def __init__(self, message: str, run: int) -> None:
+        super().__init__(message)
+        self.run = run

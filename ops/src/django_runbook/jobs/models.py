@@ -7,11 +7,13 @@ import datetime
 import uuid
 from typing import Any
 
+from django.core.checks import CheckMessage
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from django_runbook.jobs.database.clock import Now
 from django_runbook.jobs.database.fields import ForeignLine, ForeignText, Numbers
+from django_runbook.jobs.errors import BrokenLedgerError
 
 LARGEST = models.BigIntegerField.MAX_BIGINT
 
@@ -66,19 +68,35 @@ class Run(models.Model):
     #: When somebody asked it to end after its batch, and who and why.
     stop_asked = models.DateTimeField(null=True, blank=True)
     stop_reason = ForeignText(blank=True)
-    continues = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    continues = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     undoes = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="undone_by"
+        "self", models.PROTECT, null=True, blank=True, related_name="undone_by", db_index=False
     )
 
     class Meta:
-        """The newest run of a job is asked for at every start, by how it came out too."""
+        """The newest run of a job is asked for at every start, by how it came out too.
+
+        Few runs continue or undo another. With all the others in its index, SQLite would look for
+        the runs of a job in that: nearly all are no undo.
+        """
 
         indexes = (
             models.Index(fields=("job", "-id"), name="runbook_jobs_run_newest"),
             models.Index(fields=("job", "status", "-id"), name="runbook_jobs_run_ended"),
             models.Index(fields=("status", "heartbeat"), name="runbook_jobs_run_beating"),
             models.Index(fields=("model", "id"), name="runbook_jobs_run_model"),
+            models.Index(
+                fields=("continues",),
+                condition=models.Q(continues__isnull=False),
+                name="runbook_jobs_run_continued",
+            ),
+            models.Index(
+                fields=("undoes",),
+                condition=models.Q(undoes__isnull=False),
+                name="runbook_jobs_run_undone",
+            ),
         )
         constraints = (
             models.CheckConstraint(
@@ -90,6 +108,11 @@ class Run(models.Model):
         """Return the number, the job and the status."""
         return f"run {self.pk} of {self.job} ({self.get_status_display()})"
 
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[CheckMessage]:
+        """Leave out the warning that MySQL and MariaDB will index every run: that is well there."""
+        return [found for found in super().check(**kwargs) if found.id != "models.W037"]
+
     @property
     def who(self) -> str:
         """Who ran it and where, such as ``me@laptop``; in CI, the address of the CI run."""
@@ -97,9 +120,17 @@ class Run(models.Model):
 
     @property
     def cutoff(self) -> datetime.datetime | None:
-        """The frozen cutoff (aware); None for a command that has none."""
-        text = self.parameters.get("cutoff")
-        return datetime.datetime.fromisoformat(text) if text else None
+        """The frozen cutoff (aware); None where there is none that can be read."""
+        return self.parameter("cutoff")
+
+    def parameter(self, name: str) -> datetime.datetime | None:
+        """Return a time among the parameters (aware); None where there is none that is readable."""
+        text = self.parameters.get(name) if isinstance(self.parameters, dict) else None
+        try:
+            at = datetime.datetime.fromisoformat(text)  # type: ignore[arg-type]  # or it raises
+        except (TypeError, ValueError):
+            return None
+        return at if at.tzinfo else None
 
 
 class Batch(models.Model):
@@ -131,8 +162,15 @@ class Batch(models.Model):
 
     @property
     def ids(self) -> list[Any]:
-        """The primary keys of the rows, in the order in which they were changed."""
-        return list((self.keys if self.numbers is None else self.numbers) or ())
+        """The primary keys of the rows, in the order in which they were changed.
+
+        Raises ``BrokenLedgerError`` where that is no list, in one of the two columns.
+        """
+        found = self.keys if self.numbers is None else self.numbers
+        both = self.numbers is not None and self.keys is not None
+        if both or not isinstance(found, list):
+            raise BrokenLedgerError(f"{self} holds no list of keys")
+        return list(found)
 
     @ids.setter
     def ids(self, ids: list[Any]) -> None:

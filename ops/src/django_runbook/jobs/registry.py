@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django_runbook.config import Job, of_settings
 from django_runbook.schedule import slots
 
-
 #: A time like any other, to ask a job for its model.
 SOME_TIME = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
@@ -109,6 +108,9 @@ class Transition:
     #: Asked between two batches. True lets the run wait, and it is asked again after a second; a
     #: number lets it wait for so many seconds.
     throttle: Callable[[], bool | float] | None = None
+    #: What earlier releases changed in this job's runs, which can be undone as long as it stands
+    #: here: an undo puts back nothing but what is registered.
+    undoes: tuple[Change, ...] = ()
     #: Says of one row, found by what a person types, why it did or did not change. Raises
     #: ``LookupError`` with a sentence where there is none.
     explain: Callable[[str, datetime.datetime], Explanation] | None = None
@@ -129,7 +131,8 @@ class Transition:
         """Return the rows that could ever become due."""
         if self.population is not None:
             return self.population()
-        return self.due(SOME_TIME).model._base_manager.all()
+        rows: QuerySet[Any] = self.due(SOME_TIME).model._base_manager.all()
+        return rows
 
     def wrong(self, cutoff: datetime.datetime) -> QuerySet[Any] | None:
         """Return the rows that should not be there after a run; None where nothing tells them."""

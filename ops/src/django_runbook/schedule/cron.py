@@ -1,4 +1,4 @@
-"""The declared cron expression as every scheduler means it, and the safety net some hours later.
+"""The declared cron expression as every scheduler means it, and what starts the job once more.
 
 cronsim reads it, and knows more than others do: Kubernetes (robfig/cron) takes no 7 for Sunday,
 Debian's crontab(5) no ``5/15``, and none of them ``L`` and ``#``. Where both the day and the
@@ -16,6 +16,7 @@ from cronsim import CronSim
 
 from django_runbook.config import ConfigError, Job
 from django_runbook.schedule import slots
+from django_runbook.schedule.gaps import after_gaps
 
 EPOCH = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)  # cronsim wants some time; none is read
 MINUTES, HOURS = frozenset(range(60)), frozenset(range(24))
@@ -119,7 +120,10 @@ def safety_net(job: Job) -> tuple[tuple[str, ...], str]:
 
 
 def lines(job: Job, show: Callable[[str], list[str]], comment: str = "# ") -> list[str]:
-    """Return the declared line and the safety net, each as ``show`` writes it, with comments."""
+    """Return the declared line, the safety net, and what does a slot that daylight saving skips.
+
+    Each as ``show`` writes it, with comments.
+    """
     nets, why = safety_net(job)
     shown = show(str(read(job)))
     if nets:
@@ -127,6 +131,9 @@ def lines(job: Job, show: Callable[[str], list[str]], comment: str = "# ") -> li
     shown += chain.from_iterable(map(show, nets))
     if why:
         shown.append(f"{comment}No {'more of a ' if nets else ''}safety net: {why}.")
+    if gaps := after_gaps(job):
+        shown.append(f"{comment}Right after the hour that daylight saving skips, for its slot:")
+    shown += chain.from_iterable(map(show, gaps))
     return shown
 
 

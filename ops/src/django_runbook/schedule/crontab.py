@@ -1,6 +1,7 @@
 """Renders lines for a crontab.
 
-No ``flock``: two at once do the slot once, for the ledger gives it to one of them. cron mails what
+No ``flock``: two at once do the slot once, for the ledger gives it to one of them, and does what
+``overlap`` says of two slots. cron mails what
 a command prints, so a run that went well prints nothing. ``%`` is a new line to cron (crontab(5)),
 unless it is escaped.
 """
@@ -14,6 +15,7 @@ TEXT = """\
 # The job @{job}. Made by 'inv schedule.export crontab' from pyproject.toml.
 # Its settings come from .env in the folder. Mail comes only where a run went wrong. CRON_TZ is read
 # by cronie (Red Hat, Arch), not by Debian's own cron: there, write hours of the machine's clock.
+# @{overlap}
 SHELL=/bin/sh
 MAILTO=@{mail}
 CRON_TZ=@{zone}
@@ -33,5 +35,9 @@ def render(job: Job, schedule: Schedule, folder: str) -> str:
     escaped = line.replace("%", r"\%")
     lines = cron.lines(job, lambda times: [f"{times} {escaped}"])
     return forms.Text(TEXT).substitute(
-        job=job.name, mail=schedule.mail, zone=job.timezone, lines="\n".join(lines)
+        job=job.name,
+        mail=schedule.mail,
+        zone=job.timezone,
+        overlap=forms.OVERLAP[job.overlap],
+        lines="\n".join(lines),
     )

@@ -7,6 +7,13 @@ from django_runbook.config import ConfigError, Job, Schedule
 
 #: From SIGTERM to SIGKILL, where a command does not end (``jobs.wrapped``), and then some.
 END_SECONDS = 30
+#: What is said of ``overlap`` where a scheduler starts a job whatever else runs: the ledger does
+#: the same everywhere.
+OVERLAP = {
+    "share": "A start while another run is under way shares its rows (overlap).",
+    "skip": "A start while another run is under way is left out, with exit code 0 (overlap).",
+    "wait": "A start while another run is under way waits for its end (overlap).",
+}
 
 
 class Text(Template):

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from django_runbook.config import ConfigError, Job, Schedule
 from django_runbook.schedule import cron, forms, rendered
-from django_runbook.schedule.github_templates import INPUTS, JOB, STATUS
+from django_runbook.schedule.github_templates import ALONE, BESIDE, INPUTS, JOB, STATUS
 
 #: actions/checkout of 17 July 2026; a newer one that Dependabot writes into a file stays there.
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
@@ -35,6 +35,7 @@ def render(job: Job, schedule: Schedule) -> str:
         job=job.name,
         triggers="\n".join(_triggers(job)),
         inputs=_inputs(job),
+        concurrency=_concurrency(job),
         timeout=_minutes(job, schedule),
         limit=f"{job.timeout_minutes:g} min",
         after=rendered.marked("after", 6),
@@ -62,16 +63,18 @@ def render_status(schedule: Schedule) -> str:
 def script(job: Job, schedule: Schedule) -> list[str]:
     """Return the script that becomes the command; what a person typed is quoted, a word each.
 
-    A run by hand claims the newest slot as well, unless it is for another time; ``run_job`` claims
-    none for a dry run.
+    A run by hand claims the newest slot as well; but not one for another time, nor one that a
+    person lets through: it is not to find the slot done, or being done, and go home. ``run_job``
+    claims none for a dry run.
     """
     given = _given(job)
     lines, slot, told = [], "--slot=latest", []
+    by_hand = "".join(f"${_variable(name)}" for name in given if name != "dry-run")
     if "dry-run" in given:
         lines.append('if [ "$DRY_RUN" != true ]; then DRY_RUN=; fi')
         told.append("${DRY_RUN:+--dry-run}")
-    if "as-of" in given:
-        lines.append('if [ -z "$AS_OF" ]; then slot=latest; else slot=; fi')
+    if by_hand:
+        lines.append(f'if [ -z "{by_hand}" ]; then slot=latest; else slot=; fi')
         slot = '${slot:+"--slot=$slot"}'
     told += [
         f'${{{_variable(name)}:+"--{name}=${_variable(name)}"}}'
@@ -139,6 +142,12 @@ def _inputs(job: Job) -> str:
     """Return what a person may give who starts the workflow by hand."""
     given = "".join(INPUTS[name] for name in _given(job))
     return f"\n    inputs:{given}" if given else ""
+
+
+def _concurrency(job: Job) -> str:
+    """Return the key of two runs that must not be under way at once."""
+    text = ALONE if job.alone else BESIDE
+    return forms.Text(text).substitute(job=job.name)
 
 
 def _given(job: Job) -> list[str]:

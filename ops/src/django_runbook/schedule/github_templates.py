@@ -19,6 +19,15 @@ INPUTS = {
         description: Why; it is kept in the ledger
         type: string""",
 }
+#: What ``overlap`` is to GitHub, where a run that waits costs nothing. With "skip" the ledger
+#: leaves out the slot of one that has waited; a run by hand, which has none, is not lost.
+ALONE = """ # one at a time; the others wait, and none is dropped
+  group: "job @{job}"
+  cancel-in-progress: false
+  queue: max"""
+BESIDE = """ # none waits: two runs at once share the rows
+  group: "job @{job}, run ${{ github.run_id }}"
+  cancel-in-progress: false"""
 JOB = """\
 # The job @{job}, started by GitHub's clock. Made by 'inv schedule.render' from
 # [tool.django-runbook.jobs.@{job}] and [tool.django-runbook.schedule] of pyproject.toml: edit
@@ -34,10 +43,7 @@ on:
 
 permissions: {}
 
-concurrency: # one at a time; the others wait, and none is dropped
-  group: "job @{job}"
-  cancel-in-progress: false
-  queue: max
+concurrency:@{concurrency}
 
 defaults:
   run:

@@ -3,9 +3,13 @@
 It needs no safety net: a start that was lost is made up for within the grace, and a run that failed
 or was stopped is repeated. What was refused is not: the same again would come to the same.
 
+``concurrencyPolicy`` is Allow for every ``overlap``: Forbid would leave a start out without a word,
+or make up for it later, where the ledger knows which of the two is meant.
+
 With ``workers = N`` there are N pods, and only the first claims the slot: a slot is one run's, so
-the others would go home at once. They run without one and share the rows through the ledger, in
-which each row changes once. Any of them that comes to the end has verified that nothing is due.
+the others would go home at once. They help with it, unless it is done or paused, and share the rows
+through the ledger, in which each row changes once. Any of them that comes to the end has verified
+that nothing is due.
 """
 
 import json
@@ -30,7 +34,7 @@ metadata:
 spec:
   schedule: "@{cron}"
   timeZone: "@{zone}"
-  concurrencyPolicy: Forbid
+  concurrencyPolicy: Allow # @{overlap}
   startingDeadlineSeconds: @{grace}
   successfulJobsHistoryLimit: 3
   failedJobsHistoryLimit: 3
@@ -92,8 +96,7 @@ def render(job: Job, schedule: Schedule) -> str:
     is too long, and where no image is named.
     """
     forms.require(job)
-    name = job.name.lower().replace("_", "-").strip("-")
-    if len(name) > LONGEST_NAME:
+    if len(job.label) > LONGEST_NAME:
         raise ConfigError(
             f"tool.django-runbook.jobs.{job.name} is too long a name for Kubernetes; "
             f"allowed: {LONGEST_NAME} characters."
@@ -107,8 +110,9 @@ def render(job: Job, schedule: Schedule) -> str:
     attempt = START_SECONDS + forms.seconds(job) + forms.END_SECONDS
     return forms.Text(TEXT).substitute(
         job=job.name,
-        name=name,
+        name=job.label,
         app=schedule.app,
+        overlap=forms.OVERLAP[job.overlap],
         note="" if job.timezone == "UTC" else GAP,
         cron=cron.read(job),
         zone=job.timezone,
@@ -141,13 +145,13 @@ def _command(job: Job, schedule: Schedule) -> list[str]:
     if job.workers == 1:
         line = [*forms.command(job, schedule, "--slot=latest"), "--json"]
         return [f"- {json.dumps(word)}" for word in line]
-    line = [*forms.command(job, schedule, '"$@"'), "--json"]
+    line = [*forms.command(job, schedule, "--slot=latest", '"$@"'), "--json"]
     return [
         "- /bin/sh",
         "- -c",
         "- |",
         "  # The first pod claims the slot; the others share its rows, through the ledger.",
-        '  if [ "$JOB_COMPLETION_INDEX" = 0 ]; then set -- --slot=latest; else set --; fi',
+        '  if [ "$JOB_COMPLETION_INDEX" = 0 ]; then set --; else set -- --helps; fi',
         f"  exec {' '.join(line)}",
     ]
 

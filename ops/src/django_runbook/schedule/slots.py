@@ -12,7 +12,7 @@ passes over slots. Every time that comes out is in UTC. A job without ``cron`` h
 
 import datetime
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from cronsim import CronSim, CronSimError
 from django_runbook.config import ConfigError, Job
 
 FIELDS = 5
+MANY = 1000
 FORWARD, BACK = 1, -1
 SECOND = datetime.timedelta(seconds=1)
 #: Shorter than the time between any two changes of a zone since 1940 (four days, in Freetown).
@@ -71,6 +72,13 @@ def is_slot(job: Job, at: datetime.datetime) -> bool:
         return latest(job, at) == at
     except OverflowError:  # in the year 1 there is nothing before
         return False
+
+
+def shortest_pause(job: Job) -> datetime.timedelta:
+    """Return the shortest time between two slots of a year, of the first thousand."""
+    year = slots_between(job, SOME_DAY, SOME_DAY + 366 * STRIDE)
+    found = list(islice(year, MANY))
+    return min((later - sooner for sooner, later in pairwise(found)), default=NEVER)
 
 
 def _later(job: Job, now: datetime.datetime) -> Iterator[datetime.datetime]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 
 from django_runbook.config import ConfigError, Job, Schedule
-from django_runbook.schedule import cron, forms
+from django_runbook.schedule import cron, forms, slots
 
 PATH = re.compile(r"/[\w./-]*", re.ASCII)
 WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
@@ -27,7 +27,7 @@ WorkingDirectory=@{folder}
 # Readable for root alone: @{secrets}
 EnvironmentFile=/etc/@{app}.env
 ExecStart=@{command}
-# The command ends by itself after @{limit}, between two batches.
+@{meanwhile}# The command ends by itself after @{limit}, between two batches.
 TimeoutStartSec=@{latest}
 # The command hands the signal on to what it runs.
 KillMode=mixed
@@ -56,6 +56,12 @@ RestrictSUIDSGID=true
 SystemCallArchitectures=native
 SystemCallFilter=@@system-service
 UMask=0077
+"""
+#: For slots that may come while the job is running.
+MEANWHILE = """\
+# systemd starts nothing while this is running: what has come due by then is seen to right after.
+# @{overlap}
+ExecStart=@{command}
 """
 TIMER = """\
 # When the job @{job} runs. Made by 'inv schedule.export systemd' from pyproject.toml.
@@ -98,13 +104,19 @@ def service(job: Job, schedule: Schedule, folder: str) -> str:
     if not program.startswith("/") and "/" in program:
         program = f"{folder}/{program.removeprefix('./')}"
     secrets = [*schedule.secrets, *filter(None, [job.heartbeat])]
+    command = " ".join([program, *rest])
+    meanwhile = forms.Text(MEANWHILE).substitute(
+        overlap=forms.OVERLAP[job.overlap], command=command
+    )
+    close = forms.seconds(job) >= slots.shortest_pause(job).total_seconds()
     return forms.Text(SERVICE).substitute(
         job=job.name,
         user=schedule.user,
         folder=folder,
         secrets=", ".join(secrets),
         app=schedule.app,
-        command=" ".join([program, *rest]),
+        command=command,
+        meanwhile=meanwhile if close else "",
         limit=f"{job.timeout_minutes:g} min",
         latest=forms.seconds(job) + 2 * forms.END_SECONDS,
         end=forms.END_SECONDS,

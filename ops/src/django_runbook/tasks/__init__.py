@@ -34,17 +34,21 @@ from django_runbook.tasks import (
 from django_runbook.tasks.cli.declaration import task
 from django_runbook.tasks.cli.program import KitProgram
 from django_runbook.tasks.processes import process, target
+from django_runbook.text import uncaught
 
 __all__ = ["kit", "process", "target", "task"]
 
 FALSE = ("false", "no", "off", "0")
+
+if program.argv:  # Invoke's program is loading a tasks.py, and shows tracebacks
+    sys.excepthook = uncaught.told
 
 
 def kit(root: Path) -> Collection:
     """Return the kit's tasks for the repository at ``root``, for a ``tasks.py`` to add its own to.
 
     The program that is running takes over what Invoke's own command line lacks: ``.venv/bin/inv``
-    is Invoke's, and there is no other place for it. Invoke reads ``INVOKE_RUN_DRY=false`` as true,
+    is Invoke's, and there is no other place for it. Invoke reads ``INVOKE_RUN_ECHO=false`` as true,
     for any text is; here it means what it says.
     """
     for name, value in os.environ.items():

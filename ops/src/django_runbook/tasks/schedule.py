@@ -2,6 +2,8 @@
 
 import datetime
 import difflib
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,8 @@ USAGE = 2
 WORKFLOWS = Path(".github/workflows")
 FORMS = ("crontab", "systemd", "kubernetes")
 MOST = 1000
+#: One of the jobs' own checks, as Django prints it: what is wrong, and what mends it.
+FINDING = r"\(runbook_jobs\.[EW]\d+\) (.+)(?:\n\s*HINT: (.+))?"
 
 
 @task(
@@ -117,6 +121,7 @@ def _workflows(c: Context, *, check: bool) -> dict[str, str]:
     jobs = [job for job in config.jobs.values() if job.cron]
     if not jobs or (check and config.schedule.repository is None):
         return {}
+    _require_commands(c)
     with _in_one_line(c):
         texts = {job.name: github.render(job, config.schedule) for job in jobs}
         texts[github.STATUS_NAME] = github.render_status(config.schedule)
@@ -167,6 +172,7 @@ def _exported(c: Context, form: str, jobs: list[Job]) -> dict[str, str]:
     """Return the texts of a form by the names of their files."""
     from django_runbook.schedule import crontab, kubernetes, systemd
 
+    _require_commands(c)
     schedule = process.config(c).schedule
     folder = schedule.folder or str(Path(c.config.runbook.root).resolve())
     files: dict[str, str] = {}
@@ -179,6 +185,23 @@ def _exported(c: Context, form: str, jobs: list[Job]) -> dict[str, str]:
             else:
                 files.update(systemd.render(job, schedule, folder))
     return files
+
+
+def _require_commands(c: Context) -> None:
+    """Raise ``Exit`` where Django's checks find a job that names no command, or that cannot run.
+
+    A schedule can be told without the secrets that the settings may want: where Django cannot be
+    asked, that is said, and no more.
+    """
+    try:
+        # Not by process.manage, which makes an .env: who only looks at a schedule writes nothing.
+        process.probe(c, [sys.executable, str(process.config(c).manage), *process.CHECK_JOBS])
+    except Exit as error:
+        said = error.message or "manage.py says nothing"
+        if found := re.findall(FINDING, said):
+            raise Exit("\n".join(" ".join(each).strip() for each in found), code=1) from error
+        last = said.strip().splitlines()[-1]
+        print(f"Whether the jobs' commands exist was not looked at: {last}", file=sys.stderr)
 
 
 @contextmanager

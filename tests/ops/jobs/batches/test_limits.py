@@ -19,7 +19,10 @@ JOB = Job(name="tidy", max_due=5_000, max_times_median=10, max_share=0.5)
             1_001,
             20_000,
             [100, 1, 100],
-            "more than 10 times the median of the last 3 runs, 100 (max_times_median)",
+            (
+                "more than 10 times the median of the last 3 slots or days with rows, 100 "
+                "(max_times_median)"
+            ),
         ),
         (
             1_051,
@@ -30,25 +33,30 @@ JOB = Job(name="tidy", max_due=5_000, max_times_median=10, max_share=0.5)
         (
             1_051,
             20_000,
-            [0, 100, 110, 4_000],
-            "more than 10 times the median of the last 4 runs, 105 (max_times_median)",
+            [1, 100, 110, 4_000],
+            (
+                "more than 10 times the median of the last 4 slots or days with rows, 105 "
+                "(max_times_median)"
+            ),
         ),
         (1_001, 2_000, [], "more than 50% of 2,000 (max_share)"),
         (1_000, 2_000, [], ""),
-        (100, 100, [0, 0, 0], ""),
-        (101, 1_000, [0, 0, 0], "more than 10 times the median of the last 3 runs, 0"),
+        (100, 100, [1, 1, 1], ""),
+        (101, 1_000, [1, 1, 1], "more than 10 times the median of the last 3 slots or days with"),
     ],
 )
 def test_limits(due, population, last, limit):
-    """A cap, a multiple of the median of enough runs, a share; few rows exceed only the cap."""
+    """A cap, a multiple of the median of enough nights, a share; few rows exceed only the cap."""
     assert exceeded(JOB, due=due, population=population, last=last).startswith(limit)
     assert bool(limit) == bool(exceeded(JOB, due=due, population=population, last=last))
 
 
-def test_only_the_last_ten_runs_count():
+def test_only_the_last_ten_count():
     """What a job did a year ago says nothing of today."""
     last = [100] * 10 + [100_000] * 30
-    assert "the last 10 runs, 100 " in exceeded(JOB, due=2_000, population=10_000, last=last)
+    assert "the last 10 slots or days with rows, 100 " in exceeded(
+        JOB, due=2_000, population=10_000, last=last
+    )
 
 
 def test_limits_can_be_switched_off():

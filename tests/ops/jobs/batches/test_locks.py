@@ -111,7 +111,8 @@ def test_serialization_failure_is_repeated(keys, session, monkeypatch, level):
 
 def test_waiting_run_is_not_taken_for_lost(keys, session, monkeypatch):
     """Its heart beats while it waits for a row for longer than a heart may stand still."""
-    monkeypatch.setattr("django_runbook.jobs.batches.loop.BEAT_SECONDS", 0.1)
+    for name in ("LOOK_SECONDS", "BEAT_SECONDS"):
+        monkeypatch.setattr(f"django_runbook.jobs.ledger.heart.{name}", 0.1)
     other = session()
     with other.transaction():
         other.execute("SELECT FROM accounts_account WHERE id = %s FOR UPDATE", [keys[0]])

@@ -40,6 +40,7 @@ def test_history_shows_runs_as_they_stand(declare):
         batches=1,
         who="me@laptop",
         reason="",
+        stop_reason="",
         allow=None,
         allow_reason="",
         continues=None,

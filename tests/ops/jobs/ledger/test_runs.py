@@ -1,6 +1,7 @@
 """Runs in the ledger: what they write down, what they refuse, what they continue."""
 
 import datetime
+import itertools
 
 import pytest
 from django.db import connection
@@ -8,13 +9,15 @@ from django.db import connection
 from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
 from accounts.services import expire_trials
-from django_runbook.jobs.batches import changes
-from django_runbook.jobs.batches.loop import Progress, transition
+from django_runbook.jobs.batches import changes, paging
+from django_runbook.jobs.batches.loop import Progress
+from django_runbook.jobs.batches.passes import transition
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.database.clock import Now
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.ledger import runs
-from django_runbook.jobs.ledger.runs import Order, SlotTakenError
+from django_runbook.jobs.ledger.runs import Order
+from django_runbook.jobs.ledger.slots import SlotTakenError
 from django_runbook.jobs.ledger.who import Who, ci_url
 from django_runbook.jobs.models import Batch, Run, Slot, Status
 from django_runbook.jobs.registry import Change
@@ -179,16 +182,22 @@ def test_refused_run_changes_nothing_and_is_written_down():
 
 def test_median_is_of_successful_runs():
     """Failed runs do not count, nor undone ones, nor the undos."""
+    night = itertools.count()
     for status, changed in [("SUCCEEDED", 20)] * 3 + [("FAILED", 9_000)] * 9:
-        Run.objects.create(job="expire_trials", status=status, due=changed, changed=changed)
+        started = NOW - DAY * next(night)
+        Run.objects.create(
+            job="expire_trials", status=status, due=changed, changed=changed, started=started
+        )
     for _ in range(4):
+        started = NOW - DAY * next(night)
         mistake = Run.objects.create(
-            job="expire_trials", status="SUCCEEDED", due=9_000, changed=9_000
+            job="expire_trials", status="SUCCEEDED", due=9_000, changed=9_000, started=started
         )
         Run.objects.create(job="expire_trials", status="SUCCEEDED", due=9, undoes=mistake)
     AccountFactory.create_batch(210)
     overdue(201)
-    with pytest.raises(RefusedError, match="more than 10 times the median of the last 3 runs, 20 "):
+    median = "more than 10 times the median of the last 3 slots or days with rows, 20 "
+    with pytest.raises(RefusedError, match=median):
         expire_trials(now=NOW)
 
 
@@ -260,7 +269,7 @@ def test_what_counts_is_what_the_database_changed():
         )
     for apply in (changes.one_statement, changes.portable):
         run = Run.objects.create(job="expire_trials")
-        picked = changes.pick(
+        picked = paging.pick(
             EXPIRE_TRIALS.due(NOW - LIMIT), order=("pk",), after=None, size=9, skip_locked=True
         )
         done = apply(picked, EXPIRE_TRIALS.change, run, 1)
@@ -291,7 +300,7 @@ def test_one_statement_counts_for_a_run_that_is_running_alone():
     for status, counted in ((Status.RUNNING, True), (Status.LOST, False)):
         keys = overdue(2)
         run = Run.objects.create(job="expire_trials", status=status)
-        picked = changes.pick(
+        picked = paging.pick(
             EXPIRE_TRIALS.due(NOW - LIMIT), order=("pk",), after=None, size=9, skip_locked=True
         )
         done = changes.one_statement(picked, EXPIRE_TRIALS.change, run, 1)
@@ -311,12 +320,14 @@ def test_ids_of_a_batch_are_kept_plain():
         assert cursor.fetchall() == [("e",)]
 
 
-def test_change_takes_constants_only():
-    """An expression could not be put back."""
+def test_condition_takes_constants_only():
+    """What a row must be is known of all rows, or an undo could not look for it."""
     run = Run.objects.create(job="tidy")
     with pytest.raises(TypeError, match="created is an expression"):
-        Change(model=Account, was={}, to={"created": Now()}).as_json()
-    transition(Account.objects.none(), was={}, to={"status": "ACTIVE"}, run=run)
+        Change(model=Account, was={"created": Now()}, to={}).as_json()
+    transition(
+        Account.objects.none(), Change(model=Account, was={}, to={"status": "ACTIVE"}), run=run
+    )
     assert Run.objects.get().changed == 0
 
 

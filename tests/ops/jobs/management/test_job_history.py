@@ -5,9 +5,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from django_runbook.jobs.ledger import queries
+from django_runbook.jobs.management import tables
 from django_runbook.jobs.models import Run
-from tests.ops.jobs.management.printed import CI, HOUR, SLOT, run
+from tests.ops.jobs.management.printed import CI, DAY, HOUR, SLOT, run
+from tests.ops.jobs.past_runs import paused
 
 
 class Terminal(StringIO):
@@ -94,12 +99,47 @@ def test_history_as_json_is_one_list(ledger):
         "reason": "disk\nfull",
         "allow": None,
         "allow_reason": "",
+        "stop_reason": "",
         "continues": None,
         "undoes": None,
         "undone_by": [],
         "undone": False,
     }
     assert json.loads(run("job_history", "--json", "--job=nobody")) == []
+
+
+class Reader(StringIO):
+    """Notes of each run how many queries had been made before it was printed."""
+
+    def __init__(self, queries):
+        super().__init__()
+        self.queries, self.seen = queries, []
+
+    def write(self, text):
+        self.seen += [len(self.queries)] * text.count("laptop")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("asked", [(), ("--json",)])
+def test_long_history_is_printed_while_it_is_read(empty, numbered, monkeypatch, asked):
+    """Two queries for each page, and none is read before the one before it is printed."""
+    monkeypatch.setattr(queries, "PAGE", 3)
+    monkeypatch.setattr(tables, "TOGETHER", 3)
+    for number in range(1, 12):
+        numbered(number, SLOT + number * HOUR, due=10**number)
+    with CaptureQueriesContext(connection) as made:
+        reader = Reader(made)
+        call_command("job_history", "--count=10", *asked, stdout=reader)
+    start = reader.seen[0]
+    assert sorted({seen - start for seen in reader.seen}) == [0, 2, 4, 6]
+    whole = StringIO()
+    monkeypatch.undo()
+    call_command("job_history", "--count=10", *asked, stdout=whole)
+    words = [" ".join(text.split()) for text in (reader.getvalue(), whole.getvalue())]
+    assert words[0] == words[1]
+    if not asked:
+        ends = [line.index("@laptop") for line in reader.getvalue().splitlines()[1:]]
+        assert ends == sorted(ends) or len(set(ends)) < 4
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "1.5", "x", ""])
@@ -113,3 +153,28 @@ def test_empty_ledger_says_so(empty):
     """In words, and as an empty list."""
     assert run("job_history") == "The ledger has no run.\n"
     assert run("job_history", "--json") == "[]\n"
+
+
+def test_history_tells_the_pauses_of_that_time(ledger):
+    """Behind the runs, oldest first, of the job that is asked for; older ones where all fits."""
+    paused(SLOT - 30 * DAY, SLOT - 29 * DAY)
+    paused(SLOT - HOUR, SLOT + DAY, reason="new\nprices")
+    paused(SLOT, job="tidy", resumed=SLOT + HOUR, resumed_by="you@desk")
+    assert run("job_history").splitlines()[5] == (
+        "expire_trials paused since 2026-01-31T04:17Z until 2026-02-01T04:17Z by me@laptop: prices"
+    )
+    assert run("job_history", "--count=4").splitlines()[5:] == [
+        (
+            "expire_trials paused since 2026-03-02T03:17Z until 2026-03-03T04:17Z by me@laptop: "
+            "new prices"
+        ),
+        (
+            "tidy paused since 2026-03-02T04:17Z by me@laptop: prices; resumed 2026-03-02T05:17Z "
+            "by you@desk"
+        ),
+    ]
+    assert len(run("job_history", "--job=expire_trials", "--count=3").splitlines()) == 5
+    paused(SLOT, job="new")
+    assert run("job_history", "--job=new") == (
+        "The ledger has no run of new.\nnew paused since 2026-03-02T04:17Z by me@laptop: prices\n"
+    )

@@ -68,6 +68,7 @@ def test_show_as_json_is_one_object(ledger):
             "as_of": "2026-03-01T04:17:00+00:00",
             "cutoff": "2025-12-30T04:17:00+00:00",
         },
+        "arguments": [],
         "cutoff": "2025-12-30T04:17:00+00:00",
         "change": EXPIRY,
         "sizes": {
@@ -77,6 +78,8 @@ def test_show_as_json_is_one_object(ledger):
             "last": "2026-03-02T04:17:02+00:00",
         },
         "output": "",
+        "failed": 0,
+        "stop_asked": None,
         "settled_by": None,
         "next": "",
     }
@@ -98,7 +101,25 @@ FUTURE = datetime.datetime(2999, 1, 1, tzinfo=datetime.UTC)
             {"status": "REFUSED", "due": 800},
             'inv jobs.run expire_trials -- --allow 800 --reason "..."',
         ),
+        (
+            {
+                "status": "REFUSED",
+                "due": 800,
+                "slot": SLOT,
+                "arguments": ["-v", "2", "--allow", "5", "--reason=a b"],
+            },
+            (
+                "inv jobs.run expire_trials --slot=2026-03-02T04:17Z -- -v 2 --allow 800 "
+                '--reason "..."'
+            ),
+        ),
+        ({"status": "FAILED", "slot": SLOT + HOUR}, "inv jobs.run expire_trials"),  # no slot now
+        (
+            {"status": "LOST", "slot": SLOT, "arguments": ["--currency", "U S"]},
+            "inv jobs.run expire_trials --slot=2026-03-02T04:17Z -- --currency 'U S'",
+        ),
         ({"status": "STOPPED", "undoes_id": 1}, "inv jobs.undo 1"),
+        ({"status": "SKIPPED"}, None),
         ({"status": "SUCCEEDED"}, None),
         ({"status": "RUNNING", "heartbeat": FUTURE}, None),
     ],

@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from django_runbook.jobs.notify import pings
+from django_runbook.jobs.notify import errands
+from tests.ops.jobs.notify.mail_server import MailServer, Server
 from tests.ops.jobs.notify.monitoring import Sentry, Watcher, given_up
 
 
@@ -39,6 +40,19 @@ def watcher():
         thread.join()
 
 
+@pytest.fixture
+def mails():
+    """Yield a mail server on this machine."""
+    made = MailServer()
+    with Server(made) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield made
+        made.closing.set()
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
     """Take away the machine's proxies and Sentry, and wait for threads that were given up."""
@@ -53,7 +67,7 @@ def _alone(monkeypatch):
 @pytest.fixture
 def hurried(monkeypatch):
     """Lower the deadline."""
-    monkeypatch.setattr(pings, "DEADLINE", 0.1)
+    monkeypatch.setattr(errands, "DEADLINE", 0.1)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 
 from django_runbook.jobs.notify import pings
+from django_runbook.jobs.notify.monitor import Monitor
 
 RUN = uuid.UUID("0b7e4d52-9a3c-4c0f-8f4e-6f2f5a1d9c11")
 
@@ -58,7 +59,7 @@ class Watcher:
 
 def given_up():
     """Return the threads that still send something."""
-    names = {"heartbeat", "Sentry check-in"}
+    names = {"heartbeat", "Sentry check-in", "mail", "webhook"}
     return [thread for thread in threading.enumerate() if thread.name in names]
 
 
@@ -89,7 +90,7 @@ class Sentry:
 
 def monitor(url=None, **changes):
     """Return a monitor of one run."""
-    made = pings.Monitor(
+    made = Monitor(
         job="expire_trials",
         run=RUN,
         url=url,

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from django_runbook.jobs.notify import pings
+from django_runbook.jobs.notify import errands, pings
 from tests.ops.jobs.notify.monitoring import given_up, monitor
 
 LATE = "The heartbeat of expire_trials could not be sent: no answer within 0.1 seconds."
@@ -54,7 +54,7 @@ def test_a_slow_name_server_is_left_alone(monkeypatch):
 
 def test_the_deadline_is_ten_seconds():
     """What the documentation promises."""
-    assert pings.DEADLINE == 10
+    assert errands.DEADLINE == 10
 
 
 def test_ctrl_c_is_not_swallowed(watcher):
@@ -79,7 +79,7 @@ def test_ctrl_c_is_not_swallowed(watcher):
 
 def test_both_wait_side_by_side(watcher, sentry, monkeypatch):
     """A slow URL and a slow Sentry share one deadline."""
-    monkeypatch.setattr(pings, "DEADLINE", 1.5)
+    monkeypatch.setattr(errands, "DEADLINE", 1.5)
     watcher.pause, sentry.hangs = 5, threading.Event()
     begun = time.monotonic()
     assert pings.started(monitor(watcher.url)) == [

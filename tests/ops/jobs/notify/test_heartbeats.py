@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_runbook.jobs.notify import pings
+from django_runbook.jobs.notify import errands, pings
 from tests.ops.jobs.notify.monitoring import RUN, Call, monitor, say_all
 
 PATH = st.text("abcXYZ019-._~!$'()*+,;=:@%/", max_size=20)
@@ -68,7 +68,7 @@ def test_a_long_note_keeps_its_end(watcher, note, body):
 @pytest.mark.parametrize("url", [None, ""])
 def test_nobody_to_tell(monkeypatch, url):
     """Without a URL and without Sentry not even a thread is started."""
-    monkeypatch.setattr(pings, "Thread", None)
+    monkeypatch.setattr(errands, "Thread", None)
     assert say_all(monitor(url)) == []
 
 

@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from django_runbook.jobs.notify import pings
+from django_runbook.jobs.notify import errands, pings
 from tests.ops.jobs.notify.monitoring import monitor
 
 
@@ -48,7 +48,7 @@ def test_a_tracer_does_not_see_the_address(watcher, monkeypatch):
         return real(*args, **options)
 
     real = HTTPConnection.putrequest
-    monkeypatch.setattr(pings, "Thread", Traced)
+    monkeypatch.setattr(errands, "Thread", Traced)
     monkeypatch.setattr(HTTPConnection, "putrequest", putrequest)
     trace.set("the job's")
     assert pings.started(monitor(watcher.url)) == []

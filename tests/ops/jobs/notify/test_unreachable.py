@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from django_runbook.jobs.notify import pings
+from django_runbook.jobs.notify import errands, pings
 from tests.ops.jobs.notify.monitoring import monitor
 
 
@@ -98,7 +98,7 @@ def test_no_thread_to_be_had(monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(pings.Thread, "start", start)
+    monkeypatch.setattr(errands.Thread, "start", start)
     assert pings.started(monitor("https://example.test/key")) == [
         "The heartbeat of expire_trials could not be sent: no thread could be started."
     ]

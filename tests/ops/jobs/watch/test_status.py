@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
 from django_runbook.config import Job
-from django_runbook.jobs.models import Run
+from django_runbook.jobs.ledger import outcomes
+from django_runbook.jobs.models import Run, Slot
+from django_runbook.jobs.watch.overdue import Overdue
 from django_runbook.jobs.watch.status import (
     Health,
     Missed,
-    Overdue,
     check,
     due_now,
     jobs,
@@ -38,6 +39,7 @@ __all__ = ["declare_fixture"]
 
 pytestmark = pytest.mark.django_db
 GRACE = 6 * HOUR
+QUERIES = 7  # each by an index
 
 
 def health(now: datetime.datetime) -> Health:
@@ -64,7 +66,12 @@ def test_slot_is_missed_when_its_grace_is_over(declare, late, missed):
         ({"started": SLOT}, True),
         ({"started": SLOT + HOUR}, True),
         ({"started": SLOT - INSTANT}, False),
-        ({"started": SLOT - 5 * MINUTE, "slot": SLOT}, True),  # a clock that differs
+        ({"started": SLOT - MINUTE, "slot": SLOT}, True),  # a clock that differs
+        ({"started": SLOT - MINUTE - INSTANT, "slot": SLOT}, False),  # one that was wrong
+        ({"started": SLOT + HOUR, "covers": SLOT - INSTANT}, False),  # an --as-of of the past
+        ({"started": SLOT + HOUR, "covers": SLOT}, True),
+        ({"started": SLOT + HOUR, "covers": SLOT - DAY, "slot": SLOT}, True),
+        ({"started": SLOT, "status": "SKIPPED", "slot": SLOT}, True),  # another was running
         ({"started": SLOT, "status": "STOPPED"}, False),
         ({"started": SLOT, "status": "FAILED"}, False),
         ({"started": SLOT, "status": "REFUSED"}, False),
@@ -96,6 +103,28 @@ def test_first_of_several_missed_slots_is_told(declare):
     assert found.next_slot == SLOT + 4 * DAY
 
 
+def test_slot_that_was_done_by_a_run_that_is_no_longer_kept_is_done(declare):
+    """The slot stays when its run is pruned."""
+    ran(started=SLOT - DAY)
+    Slot.objects.create(job="expire_trials", at=SLOT)
+    assert health(SLOT + GRACE + HOUR).ok
+
+
+def test_as_of_of_the_past_does_not_hide_what_was_done_before(declare):
+    """The newest success covers less than the one before it: that one still counts."""
+    ran(started=SLOT)
+    ran(started=SLOT + HOUR, covers=SLOT - 30 * DAY)
+    assert health(SLOT + GRACE + HOUR).ok
+
+
+def test_time_to_come_is_not_believed(declare):
+    """A run that says that it covered next month did so by a clock that was wrong."""
+    ran(started=SLOT - DAY, covers=SLOT + 40 * DAY)
+    assert health(SLOT + GRACE).ok
+    Run.objects.update(covers=None, started=SLOT + 40 * DAY)
+    assert (health(SLOT + HOUR).missed, health(SLOT + DAY + HOUR).waiting) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("values", "failed"),
     [
@@ -103,15 +132,16 @@ def test_first_of_several_missed_slots_is_told(declare):
         ({"status": "LOST"}, "LOST"),
         ({"status": "REFUSED"}, "REFUSED"),
         ({"status": "STOPPED"}, None),
+        ({"status": "SKIPPED"}, None),
         ({"status": "RUNNING"}, None),
         ({"status": "RUNNING", "heartbeat": SLOT + MINUTE}, "LOST"),
         ({"status": "FAILED", "started": SLOT - MINUTE, "slot": SLOT}, "FAILED"),
-        ({"status": "FAILED", "started": SLOT - MINUTE}, None),
+        ({"status": "FAILED", "started": SLOT - MINUTE}, "FAILED"),
         ({"status": "FAILED", "undoes": True}, None),
     ],
 )
-def test_failed_run_is_told_within_the_grace(declare, values, failed):
-    """A failure, a loss and a refusal at once; what goes on, or will, is left in peace."""
+def test_bad_end_is_told_at_once(declare, values, failed):
+    """A failure, a loss and a refusal, before and after the slot; what will go on is left alone."""
     first = ran(started=SLOT - DAY)
     undoes = {"undoes": first} if values.get("undoes") else {}
     run = ran(**{"started": SLOT + MINUTE, **values, **undoes})
@@ -121,16 +151,87 @@ def test_failed_run_is_told_within_the_grace(declare, values, failed):
     assert told == (failed and (run.pk, failed))
 
 
-def test_failure_is_over_when_a_retry_runs_or_succeeds(declare):
-    """A beating heart is waited for; success settles it, of another start as well."""
+@pytest.mark.parametrize(
+    ("values", "settled"),
+    [
+        ({}, True),
+        ({"started": SLOT - 2 * MINUTE, "finished": SLOT + HOUR}, True),  # it ended later
+        ({"status": "RUNNING"}, False),
+        ({"status": "STOPPED"}, False),
+        ({"status": "SKIPPED"}, False),
+        ({"undoes": True}, False),
+        ({"job": "another"}, False),
+        ({"started": SLOT - HOUR}, False),  # it ended before
+        ({"covers": SLOT - DAY}, False),  # an --as-of of the past
+        ({"covers": SLOT - DAY, "slot": SLOT}, True),  # of the very slot
+        ({"covers": SLOT}, True),
+    ],
+)
+@pytest.mark.parametrize("cron", ["17 4 * * *", None])
+@pytest.mark.parametrize("bad", ["FAILED", "LOST", "REFUSED"])
+def test_bad_end_is_over_when_something_succeeded(declare, bad, cron, values, settled):
+    """Something that came later and covers it; with a schedule or without, days later too."""
+    declare(replace(JOB, cron=cron))
+    first = ran(started=SLOT - 2 * DAY)
+    failed = ran(bad, SLOT, slot=SLOT)
+    undoes = {"undoes": first} if values.get("undoes") else {}
+    ran(**{"started": SLOT + 2 * MINUTE, **values, **undoes})
+    found = health(SLOT + HOUR).failed
+    assert (found and found.run) == (None if settled else failed.pk)
+
+
+def test_bad_end_behind_one_that_was_made_good_is_told(declare):
+    """What failed for a time long ago is made good; the slot before it still is not."""
     ran(started=SLOT - DAY)
-    ran("FAILED", SLOT)
-    alive = ran("RUNNING", SLOT + MINUTE)  # its heart beats now, by default
-    assert health(SLOT + HOUR).ok
-    Run.objects.filter(pk=alive.pk).update(status="SUCCEEDED")
-    assert health(SLOT + HOUR).ok
-    ran("FAILED", SLOT + 2 * MINUTE)  # by hand, after the slot was done
-    assert health(SLOT + HOUR).ok
+    failed = ran("FAILED", SLOT, slot=SLOT)
+    ran("FAILED", SLOT + 2 * MINUTE, covers=SLOT - 30 * DAY)
+    ran(started=SLOT + 4 * MINUTE, covers=SLOT - 30 * DAY)
+    assert health(SLOT + HOUR).failed.run == failed.pk
+
+
+@pytest.mark.parametrize("between", ["STOPPED", "SKIPPED", "as of the past"])
+def test_what_lies_behind_many_runs_is_found(declare, monkeypatch, between):
+    """The newest runs that say nothing hide neither a bad end nor what was done."""
+    monkeypatch.setattr(outcomes, "LOOK", 3)
+    values = {"status": between} if between.isupper() else {"covers": SLOT - 30 * DAY}
+    ran(started=SLOT)
+    for minutes in range(1, 5):
+        ran(**{"started": SLOT + minutes * MINUTE, **values})
+    assert health(SLOT + DAY - MINUTE).ok
+    Run.objects.all().delete()
+    ran(started=SLOT - 3 * HOUR)
+    failed = ran("FAILED", SLOT - HOUR)
+    for minutes in range(1, 5):
+        ran(**{"started": SLOT + minutes * MINUTE, **values})
+    assert health(SLOT + HOUR).failed.run == failed.pk
+
+
+def test_job_that_only_the_ledger_knows_is_told_where_it_is_not_well(declare):
+    """Until it succeeds: then nothing is said of it, for there may be hundreds."""
+    ran(started=SLOT)
+    ran(started=SLOT, job="once")
+    ran("FAILED", SLOT, job="import_prices")
+    first, second = check(SLOT + HOUR)
+    assert (first.job, first.ok) == ("expire_trials", True)
+    assert (second.job, second.ok, second.failed.status) == ("import_prices", False, "FAILED")
+    ran(started=SLOT + 2 * MINUTE, job="import_prices")
+    assert [found.job for found in check(SLOT + HOUR)] == ["expire_trials"]
+
+
+def test_stopped_run_without_a_schedule_is_told_when_nobody_goes_on(declare):
+    """After the grace; with a schedule the slot is missed then, and a run under way goes on."""
+    declare(Job(name="expire_trials"))
+    ran(started=SLOT - DAY)
+    stopped = ran("STOPPED", SLOT)
+    over = SLOT + MINUTE + GRACE
+    assert health(over).ok
+    assert health(over + INSTANT).stopped.run == stopped.pk
+    alive = ran("RUNNING", SLOT + HOUR)
+    assert health(over + INSTANT).stopped is None
+    alive.delete()
+    declare(JOB)
+    found = health(over + INSTANT)
+    assert (found.stopped, found.missed.slot) == (None, SLOT)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +297,7 @@ def test_check_costs_one_look_at_an_index(declare):
     with CaptureQueriesContext(connection) as seen:
         assert health(SLOT + GRACE + HOUR).overdue
     looks = [query["sql"] for query in seen if "accounts_account" in query["sql"]]
-    assert (len(seen), len(looks), "LIMIT 1" in looks[0]) == (6, 1, True)
+    assert (len(seen), len(looks), "LIMIT 1" in looks[0]) == (QUERIES, 1, True)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")

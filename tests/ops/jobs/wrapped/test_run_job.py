@@ -13,47 +13,23 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from django_runbook.config import Job
 from django_runbook.jobs.database.clock import Now
 from django_runbook.jobs.errors import FailedError
 from django_runbook.jobs.ledger import runs
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Run, Status
-from django_runbook.jobs.wrapped import command
-from django_runbook.jobs.wrapped.command import CommandResult, run_command
+from django_runbook.jobs.wrapped import process, pulse
+from django_runbook.jobs.wrapped.command import run_command
 from tests.commands import Commands
+from tests.ops.jobs.wrapped.conftest import JOB, said
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite")]
 
-JOB = Job(name="tidy")
 
-
-@pytest.fixture
-def files(tmp_path: Path):
-    """Yield two files that stand for standard output and standard error."""
-    with (tmp_path / "out").open("w+") as out, (tmp_path / "err").open("w+") as err:
-        yield out, err
-
-
-def run(files, body: str, *, max_seconds: float = 20, job: Job = JOB) -> CommandResult:
-    """Run a Python program as the job's command."""
-    out, err = files
-    argv = [sys.executable, "-IS", "-c", body]
-    return run_command(
-        job, argv, order=Order(), max_seconds=max_seconds, out=out.fileno(), err=err.fileno()
-    )
-
-
-def said(file) -> str:
-    """Return what was written to a file."""
-    file.seek(0)
-    return file.read()
-
-
-def test_output_comes_through_and_its_end_is_kept(files):
+def test_output_comes_through_and_its_end_is_kept(run, files):
     """Both streams are handed on unchanged; the ledger keeps the last 10,000 bytes, no password."""
     body = "import sys; print('x' * 20_000); print('see https://me:hunter2@host/', file=sys.stderr)"
-    result = run(files, body)
+    result = run(body)
     assert (result.status, result.code, result.reason) == ("SUCCEEDED", 0, "")
     assert said(files[0]) == "x" * 20_000 + "\n"
     assert said(files[1]) == "see https://me:hunter2@host/\n"
@@ -63,33 +39,43 @@ def test_output_comes_through_and_its_end_is_kept(files):
 
 
 @pytest.mark.parametrize(
-    ("code", "status"),
-    [(0, "SUCCEEDED"), (1, "FAILED"), (2, "FAILED"), (3, "REFUSED"), (4, "STOPPED"), (7, "FAILED")],
+    ("own", "code", "status"),
+    [
+        (True, 0, "SUCCEEDED"),
+        (True, 1, "FAILED"),
+        (True, 3, "REFUSED"),
+        (True, 4, "STOPPED"),
+        (False, 0, "SUCCEEDED"),
+        (False, 3, "FAILED"),
+        (False, 4, "FAILED"),
+        (False, 7, "FAILED"),
+    ],
 )
-def test_exit_code_comes_through_and_says_the_status(files, code, status):
-    """The codes mean in the ledger what they mean on the command line."""
-    result = run(files, f"raise SystemExit({code})")
+def test_exit_code_comes_through_and_says_the_status(run, own, code, status):
+    """3 and 4 mean what they do where the command is one of the kit's; else they are failures."""
+    result = run(f"raise SystemExit({code})", own=own)
     assert (result.code, result.status) == (code, status)
     assert result.reason == (f"exit code {code}" if code else "")
     assert Run.objects.get().status == status
 
 
-def test_command_knows_its_run(files):
-    """RUNBOOK_RUN is the number of the run, so that the command can use the same one."""
-    result = run(files, "import os; print(os.environ['RUNBOOK_RUN'])")
-    assert said(files[0]) == f"{result.run}\n"
+def test_command_knows_its_run(run, files):
+    """RUNBOOK_RUN is the number of the run and its token, so that the command can use it."""
+    result = run("import os; print(os.environ['RUNBOOK_RUN'])")
+    assert said(files[0]) == f"{result.run}:{Run.objects.get().token}\n"
 
 
-def test_command_that_takes_too_long_is_ended(files):
+def test_command_that_takes_too_long_is_ended(run, files):
     """SIGTERM at the end of its time; the ledger says why."""
-    result = run(files, "import time; time.sleep(60)", max_seconds=0.3)
+    result = run("import time; time.sleep(60)", max_seconds=0.3)
     assert (result.status, result.code) == ("FAILED", 143)
     assert result.reason == "it took longer than 0.005 min"
 
 
-def test_command_that_does_not_end_is_killed_with_its_children(files, monkeypatch):
+@pytest.mark.slow
+def test_command_that_does_not_end_is_killed_with_its_children(run, files, monkeypatch):
     """SIGKILL follows, to the whole group."""
-    monkeypatch.setattr(command, "KILL_SECONDS", 0.3)
+    monkeypatch.setattr(process, "KILL_SECONDS", 0.3)
     ticks = f"import time\nwhile True: open({files[1].name!r}, 'a').write('.'); time.sleep(0.05)"
     body = (
         "import signal, subprocess, sys, time\n"
@@ -97,7 +83,7 @@ def test_command_that_does_not_end_is_killed_with_its_children(files, monkeypatc
         f"subprocess.Popen([sys.executable, '-IS', '-c', {ticks!r}])\n"
         "time.sleep(60)"
     )
-    result = run(files, body, max_seconds=1)
+    result = run(body, max_seconds=1)
     assert (result.status, result.code) == ("FAILED", 137)
     ticked = said(files[1])
     time.sleep(0.3)
@@ -105,7 +91,7 @@ def test_command_that_does_not_end_is_killed_with_its_children(files, monkeypatc
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_reach_the_command(files, number):
+def test_signals_reach_the_command(run, files, number):
     """It ends as it likes: here with exit code 4, stopped early."""
     body = (
         "import signal, sys, time\n"
@@ -120,7 +106,7 @@ def test_signals_reach_the_command(files, number):
         os.kill(os.getpid(), number)
 
     threading.Thread(target=send).start()
-    result = run(files, body)
+    result = run(body, own=True)
     assert (result.status, result.code, result.reason) == ("STOPPED", 4, "exit code 4")
 
 
@@ -129,7 +115,7 @@ def said_by(name: str) -> str:
     return Path(name).read_text("utf-8")
 
 
-def test_reader_that_has_gone_does_not_end_the_command(files):
+def test_reader_that_has_gone_does_not_end_the_command(run, files):
     """A closed pipe loses the output and not the job."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -141,11 +127,11 @@ def test_reader_that_has_gone_does_not_end_the_command(files):
     assert (result.status, Run.objects.get().output) == ("SUCCEEDED", "x\ny\n")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 @pytest.mark.engines("sqlite", "postgresql")
-def test_heart_beats_while_the_command_runs(files, monkeypatch):
+def test_heart_beats_while_the_command_runs(run, shared_url, monkeypatch):
     """A long command is not taken for lost."""
-    monkeypatch.setattr(command, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.2)
     old = datetime.timedelta(minutes=1)
     opened = runs.open_run
 
@@ -155,16 +141,16 @@ def test_heart_beats_while_the_command_runs(files, monkeypatch):
         return run
 
     monkeypatch.setattr(runs, "open_run", long_ago)
-    result = run(files, "import time; time.sleep(0.6)")
+    result = run("import time; time.sleep(0.6)")
     recorded = Run.objects.get(pk=result.run)
     assert recorded.heartbeat - recorded.started < datetime.timedelta(seconds=30)
     assert recorded.heartbeat >= recorded.started
 
 
-@pytest.mark.django_db(transaction=True)
-def test_run_that_was_taken_for_lost_ends_its_command(files, monkeypatch):
+@pytest.mark.engines("sqlite", "postgresql")
+def test_run_that_was_taken_for_lost_ends_its_command(run, shared_url, monkeypatch):
     """Two must not do it: whoever wakes up late is ended."""
-    monkeypatch.setattr(command, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.2)
     opened = runs.open_run
 
     def taken(*args, **values):
@@ -175,11 +161,12 @@ def test_run_that_was_taken_for_lost_ends_its_command(files, monkeypatch):
     monkeypatch.setattr(runs, "open_run", taken)
     start = time.monotonic()
     with pytest.raises(FailedError, match="was taken for lost; another goes on"):
-        run(files, "import time; time.sleep(60)")
+        run("import time; time.sleep(60)")
     assert time.monotonic() - start < 10
     assert Run.objects.get().status == Status.LOST
 
 
+@pytest.mark.slow
 def test_second_user_is_clearsessions(commands: Commands, database_url):
     """Django's own command, unchanged: once for its slot; the late one is told, exit code 0."""
     argv = ("run_job", "clearsessions", "--slot", "latest")

@@ -4,101 +4,177 @@ On PostgreSQL that is one statement, and the ids never leave the server; every o
 what SQL cannot say, takes the way through the ORM.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, models
+from django.db import Error, connections
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import postgresql
+from django_runbook.jobs.batches import paging, postgresql, values
+from django_runbook.jobs.batches.failures import Failures, RowError, Trial
 from django_runbook.jobs.models import Batch, Run
-from django_runbook.jobs.registry import Change
+from django_runbook.jobs.registry import Change, field_of
+
+Values = Mapping[Any, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Changed:
     """What one batch came to: rows locked, rows that the database changed, the last key.
 
-    ``counted`` tells whether the run, still running, has counted them already.
+    ``counted`` tells whether the run, still running, has counted them already. ``trial`` is what
+    has looked for the rows that cannot be changed, where a try before has met one.
     """
 
     picked: int
     changed: int
     last: tuple[Any, ...] | None
     counted: bool = False
+    trial: Trial | None = None
 
 
-def pick(
-    due: QuerySet[Any], *, order: tuple[str, ...], after: Any, size: int, skip_locked: bool
-) -> QuerySet[Any, Any]:
-    """Return the next ``size`` keys behind ``after``, to be locked by whoever reads them."""
-    if after is not None:
-        one_bound = connections[due.db].vendor == "postgresql"
-        due = due.filter(_row_behind(order, after) if one_bound else _behind(order, after))
-    features = connections[due.db].features
-    if features.has_select_for_update:
-        due = due.select_for_update(
-            skip_locked=skip_locked and features.has_select_for_update_skip_locked,
-            no_key=features.has_select_for_no_key_update,
-        )
-    return due.order_by(*order).values_list(*order)[:size]
-
-
-def apply(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) -> Changed:
+def apply(
+    picked: QuerySet[Any, Any],
+    change: Change,
+    run: Run,
+    number: int,
+    failures: Failures | None = None,
+) -> Changed:
     """Lock and change what is picked, and write the batch. Runs in the caller's transaction."""
-    if postgresql.fits(change, connections[picked.db]):
+    if in_one_statement(picked, change) and not (failures and failures.careful):
         return one_statement(picked, change, run, number)
-    return portable(picked, change, run, number)
+    return portable(picked, change, run, number, failures)
 
 
-def portable(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) -> Changed:
-    """Do it in three statements through the ORM, on any engine."""
+def in_one_statement(picked: QuerySet[Any, Any], change: Change) -> bool:
+    """Tell whether PostgreSQL's one statement can do it; all the rest takes the portable way."""
+    if change.fill or change.each or paging.is_repeated(picked):
+        return False
+    return postgresql.fits(change, connections[picked.db])
+
+
+def portable(
+    picked: QuerySet[Any, Any],
+    change: Change,
+    run: Run,
+    number: int,
+    failures: Failures | None = None,
+) -> Changed:
+    """Do it in a few statements through the ORM, on any engine."""
     keys = list(picked)
     if not keys:
         return Changed(0, 0, None)
-    ids = [key[-1] for key in keys]
-    rows = change.model._base_manager.using(picked.db).filter(pk__in=ids, **change.was)
-    changed = rows.update(**change.to)
-    if changed != len(ids):  # a trigger kept a row, or the engine has no locks and somebody paid
-        found = change.model._base_manager.using(picked.db).filter(pk__in=ids, **change.to)
-        done = set(found.values_list("pk", flat=True))
-        ids = [key for key in ids if key in done]
+    known = failures.keys if failures else set()
+    ids = [key for key in dict.fromkeys(key[-1] for key in keys) if key not in known]
+    ids = paging.locked(picked, ids)
+    deferred = bool(failures and failures.at_commit)
+    work = RowWork(change, picked.db, change.kept, deferred=deferred)
+    old = work.read(ids)
+    trial = Trial(failures) if failures and failures.careful else None
+    last = keys[-1]
+    if trial is None:
+        work.act(ids)
+    else:
+        ids = trial.act(ids, work.act)
+        trial.write()
+        if trial.hopeless:  # what comes after it was not tried
+            last = next(key for key in keys if key[-1] == trial.found[-1][0])
+    ids, new = work.changed(ids, old)
     if ids:
         batch = Batch(run=run, number=number, changed=len(ids))
         batch.ids = ids
+        if change.kept:
+            batch.old, batch.new = work.encoded(ids, old), work.encoded(ids, new)
         batch.save(using=picked.db, force_insert=True)
-    return Changed(len(keys), len(ids), keys[-1])
+    return Changed(len(keys), len(ids), last, trial=trial)
 
 
-def one_statement(picked: QuerySet[Any, Any], change: Change, run: Run, number: int) -> Changed:
-    """Do it in one statement of PostgreSQL."""
+class RowWork:
+    """What happens to rows that are locked, and what ``names`` of their fields hold.
+
+    ``deferred`` says that constraints are looked at that would else be at the commit.
+    """
+
+    def __init__(
+        self, change: Change, using: str, names: Sequence[str], *, deferred: bool = False
+    ) -> None:
+        self._change, self._using, self._deferred = change, using, deferred
+        self._names = names
+        self._fields = [field_of(change.model, name) for name in names]
+        self._rows: QuerySet[Any] = change.model._base_manager.using(using).order_by()
+        #: How many rows the database has changed; None where the job's own code did it.
+        self._count: int | None = 0
+
+    def read(self, ids: list[Any]) -> Values:
+        """Return the values of the fields by the keys of the rows."""
+        if not self._names:
+            return {}
+        rows = self._rows.filter(pk__in=ids).values_list("pk", *self._names)
+        return {key: found for key, *found in rows}
+
+    def act(self, ids: list[Any]) -> None:
+        """Change those of these rows that are as they were. Raises ``RowError``."""
+        rows = self._rows.filter(pk__in=ids, **self._change.was)
+        if self._change.fill or self._change.each:
+            found = {row.pk: row for row in rows}
+            objects = [found[key] for key in ids if key in found]
+            count = self._call(objects) if objects else 0
+        else:
+            count = rows.update(**self._change.to)
+        if self._deferred:
+            connections[self._using].check_constraints([self._change.model._meta.db_table])
+        if count is None or self._count is None:
+            self._count = None
+        else:
+            self._count += count
+
+    def _call(self, objects: list[Any]) -> int | None:
+        """Let the job's own code change rows; return how many are saved, None where it saves."""
+        change = self._change
+        try:
+            if change.fill:
+                change.fill(objects)
+            elif change.each:
+                for row in objects:
+                    change.each(row)
+        except Error:
+            raise
+        except Exception as error:
+            raise RowError(f"{type(error).__name__}: {error}") from error
+        if change.each:
+            return None
+        return self._rows.bulk_update(objects, change.fields)
+
+    def changed(self, ids: list[Any], old: Values) -> tuple[list[Any], Values]:
+        """Return those rows that the database has changed, and what it keeps of them now.
+
+        Fewer than were locked: a trigger kept a row, or the engine has no locks and somebody paid.
+        """
+        new = self.read(ids)
+        if self._count == len(ids):
+            return ids, new
+        if self._names:
+            return [key for key in ids if key in new and new[key] != old[key]], new
+        done = set(self._rows.filter(pk__in=ids, **self._change.to).values_list("pk", flat=True))
+        return [key for key in ids if key in done], new
+
+    def encoded(self, ids: list[Any], found: Values) -> list[list[Any]]:
+        """Return what the rows hold, as JSON has it."""
+        pairs = (zip(self._fields, found[key], strict=True) for key in ids)
+        return [[values.encode(field, value) for field, value in row] for row in pairs]
+
+
+def one_statement(
+    picked: QuerySet[Any, Any],
+    change: Change,
+    run: Run,
+    number: int,
+    _failures: Failures | None = None,
+) -> Changed:
+    """Do it in one statement of PostgreSQL. A row that fails fails all of them."""
     row = postgresql.apply(picked, change, run, number)
     if row is None:
         return Changed(0, 0, None)
     *last, locked, changed, counted = row
     return Changed(locked, changed, tuple(last), counted)
-
-
-def _row_behind(order: tuple[str, ...], after: tuple[Any, ...]) -> models.Q:
-    """Return the same in one comparison: an index is read from there, however many share a time.
-
-    Else each batch reads anew what others with its time have left, while an old snapshot, such as
-    a dump's, keeps that from being cleaned up.
-    """
-    keys, last = (models.Func(*row, function="ROW") for row in (order, map(models.Value, after)))
-    behind = models.Func(
-        keys,
-        last,
-        template="(%(expressions)s)",
-        arg_joiner=" > ",
-        output_field=models.BooleanField(),
-    )
-    return models.Q(behind)
-
-
-def _behind(order: tuple[str, ...], after: tuple[Any, ...]) -> models.Q:
-    """Return the rows whose key is larger; the first comparison is one that an index can use."""
-    if len(order) == 1:
-        return models.Q(**{f"{order[0]}__gt": after[0]})
-    first, rest = order[0], _behind(order[1:], after[1:])
-    return models.Q(**{f"{first}__gte": after[0]}) & (models.Q(**{f"{first}__gt": after[0]}) | rest)

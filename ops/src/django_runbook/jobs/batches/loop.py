@@ -1,26 +1,26 @@
-"""Moves rows from one state to another, batch by batch, beside others that do the same."""
+"""The batches of one run: each is repeated until it is committed or cannot be."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from django_runbook.jobs.batches import changes
 from django_runbook.jobs.batches.changes import Changed
+from django_runbook.jobs.batches.failures import Failures, RowError
 from django_runbook.jobs.batches.stopping import Stop
+from django_runbook.jobs.batches.throttle import Throttle
 from django_runbook.jobs.database import timeouts
-from django_runbook.jobs.database.clock import Now
 from django_runbook.jobs.database.faults import Fault, Patience, fault
-from django_runbook.jobs.errors import FencedError
 from django_runbook.jobs.ledger import leases
-from django_runbook.jobs.models import Run, Status
+from django_runbook.jobs.ledger.heart import asked_to_stop, fence, keep, plain
+from django_runbook.jobs.models import Run
 from django_runbook.jobs.registry import Change
 
 TARGET_SECONDS = 0.05
-BEAT_SECONDS = 10.0
 FIRST_SIZE = 500
 SMALLEST_SIZE = 100  # where a commit alone takes long, fewer rows do not make it faster
 LARGEST_SIZE = 20_000
@@ -29,7 +29,10 @@ LARGEST_PORTABLE = 5_000  # its ids are parameters, and SQLite takes 32,766 of t
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands after a batch; ``seconds`` is what the batch took."""
+    """Where a run stands after a batch; ``seconds`` is what the batch took.
+
+    ``waits`` says why the next batch has to wait, at the beginning of a wait; empty of a batch.
+    """
 
     batch: int
     size: int
@@ -37,55 +40,11 @@ class Progress:
     total: int
     due: int
     seconds: float
+    waits: str = ""
 
 
 Watch = Callable[[Progress], None]
-
-
-def transition(
-    queryset: QuerySet[Any],
-    *,
-    was: Mapping[str, Any],
-    to: Mapping[str, Any],
-    run: Run,
-    since: str | None = None,
-    stop: Stop | None = None,
-    watch: Watch | None = None,
-    target_seconds: float = TARGET_SECONDS,
-) -> None:
-    """Change the rows of ``queryset`` from ``was`` to ``to``, in batches of one transaction each.
-
-    ``queryset`` is of one table, and what was changed must no longer be in it. The batches follow
-    ``since`` (a field with an index, the time that makes a row due) and the primary key. A first
-    pass leaves out what others have locked, a second waits for it, as PostgreSQL's manual says of
-    SKIP LOCKED. Their size follows ``target_seconds``. As with ``update()``, no signal is sent and
-    no ``save()`` is called.
-
-    ``run`` counts on: ``changed`` and ``batches`` are what the database has changed. It returns
-    early when ``stop`` asks for it.
-
-    Raises ``FencedError`` where another run has taken this one's place, and Django's database
-    errors where neither repeating, nor halving, nor connecting again has helped.
-    """
-    change = Change(model=queryset.model, was=was, to=to)
-    order = (since, "pk") if since else ("pk",)
-    work = Work(run, stop or Stop(), watch, pace=Pace(queryset.db, target_seconds))
-    try:
-        for skip_locked in (True, False):
-            after = None
-            while not work.stop.reason:
-
-                def picked(size: int, *, after: Any = after, skip: bool = skip_locked) -> Any:
-                    return changes.pick(
-                        queryset, order=order, after=after, size=size, skip_locked=skip
-                    )
-
-                done, size = work.batch(picked, change)
-                if done is None or done.picked < size:
-                    break
-                after = done.last
-    finally:
-        work.end()
+Apply = Callable[[QuerySet[Any, Any], Change, Run, int, Failures | None], Changed]
 
 
 class Pace:
@@ -112,28 +71,57 @@ class Pace:
 class Work:
     """The batches of one run: each is repeated until it is committed or cannot be."""
 
-    def __init__(self, run: Run, stop: Stop, watch: Watch | None, *, pace: Pace) -> None:
+    def __init__(
+        self,
+        run: Run,
+        stop: Stop,
+        watch: Watch | None,
+        *,
+        pace: Pace,
+        failures: Failures | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
         self.run, self.stop, self.watch, self.pace = run, stop, watch, pace
+        self.failures, self.throttle = failures, throttle
+        #: Whether no row may be changed again; whether the run keeps the last key that was tried.
+        self.once = self.has_cursor = False
         self.connection = connections[run._state.db or DEFAULT_DB_ALIAS]
-        self._stale = False
-        self._beaten = time.monotonic()
+        self._stale = self._at_commit = False
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many rows in a row have failed that there is no use in going on."""
+        return bool(self.failures and self.failures.hopeless)
 
     def batch(
-        self, picked: Callable[[int], QuerySet[Any, Any]], change: Change
+        self,
+        picked: Callable[[int], QuerySet[Any, Any]],
+        change: Change,
+        apply: Apply | None = None,
     ) -> tuple[Changed | None, int]:
-        """Commit one batch and return it with its size; None where the end was asked for."""
-        patience = Patience()
+        """Commit one batch and return it with its size; None where the end was asked for.
+
+        ``apply`` does it in place of ``changes.apply``.
+        """
+        patience, before = Patience(), self.run.batches
         while not self.stop.reason:
-            size, start = self.pace.size, time.monotonic()
+            size = self.pace.size
             try:
                 self._read_again()
-                self._beat()
-                done = self._commit(picked(size), change)
-            except Error as error:
+                if self.once and self.run.batches > before:
+                    return self._committed(size), size
+                if self.throttle and self.throttle.holds(self.stop, self._waits):
+                    return None, 0
+                start = time.monotonic()
+                done = self._commit(picked(size), change, apply or changes.apply)
+            except (Error, RowError) as error:
                 self._mend(error, patience)
                 continue
             seconds = time.monotonic() - start
-            self.pace.took(done.picked, seconds)
+            if not done.trial:
+                self.pace.took(done.picked, seconds)
+            if self.throttle:
+                self.throttle.took(seconds)
             if self.watch and done.picked:
                 self.watch(self._progress(done, size, seconds))
             return done, size
@@ -147,31 +135,37 @@ class Work:
         except Error:
             self.connection.close()
 
-    def _commit(self, picked: QuerySet[Any, Any], change: Change) -> Changed:
+    def _commit(self, picked: QuerySet[Any, Any], change: Change, apply: Apply) -> Changed:
         using = self.connection.alias
         timeouts.before(self.connection)
+        self._at_commit = False
         with transaction.atomic(using=using):
             timeouts.inside(self.connection)
-            done = changes.apply(picked, change, self.run, self.run.batches + 1)
-            written = 1 if done.changed else 0
+            done = apply(picked, change, self.run, self.run.batches + 1, self.failures)
+            written, failed = 1 if done.changed else 0, len(done.trial.found) if done.trial else 0
+            cursor = done.last[-1] if self.has_cursor and done.last else None
             if done.counted:
                 leases.renew(self.run)
+                keep(self.run, cursor)
             else:
-                fence(self.run, changed=done.changed, batches=written)
+                fence(self.run, changed=done.changed, batches=written, failed=failed, cursor=cursor)
+            asked = asked_to_stop(self.run)
+            self._at_commit = True
         self.run.changed += done.changed
         self.run.batches += written
-        self._beaten = time.monotonic()
+        self.run.failed += failed
+        self.run.cursor = self.run.cursor if cursor is None else plain(cursor)
+        if self.failures:
+            self.failures.took(done.trial)
+        if asked:
+            self.stop.ask(asked)
         return done
 
-    def _beat(self) -> None:
-        """Beat the heart of a run that waits; its tries beat nothing, for they are rolled back."""
-        if time.monotonic() - self._beaten > BEAT_SECONDS:
-            fence(self.run)
-            self._beaten = time.monotonic()
-
-    def _mend(self, error: Error, patience: Patience) -> None:
+    def _mend(self, error: Error | RowError, patience: Patience) -> None:
         """Make the next try possible and wait for it, or raise the error again."""
-        kind = fault(error, self.connection)
+        if self.failures and self.failures.explain(error, at_commit=self._at_commit):
+            return
+        kind = fault(error, self.connection) if isinstance(error, Error) else None
         wait = patience.next()
         if kind is None or wait is None:
             raise error
@@ -185,8 +179,14 @@ class Work:
     def _read_again(self) -> None:
         """Go on from the ledger, if the connection has broken: perhaps behind a commit."""
         if self._stale:
-            self.run.refresh_from_db(fields=["changed", "batches"])
+            self.run.refresh_from_db(fields=["changed", "batches", "failed", "cursor"])
             self._stale = False
+
+    def _committed(self, size: int) -> Changed:
+        """Return a batch whose COMMIT went through, though nobody was there to hear the answer."""
+        batch = self.run.batch_set.get(number=self.run.batches)
+        last = self.run.cursor if self.has_cursor else max(batch.ids)
+        return Changed(size, batch.changed, (last,))
 
     def _progress(self, done: Changed, size: int, seconds: float) -> Progress:
         return Progress(
@@ -198,17 +198,8 @@ class Work:
             seconds=seconds,
         )
 
-
-def fence(run: Run, *, changed: int = 0, batches: int = 0) -> None:
-    """Count a batch and beat the heart of a run, if it is still this process that runs it.
-
-    In the batch's own transaction, so that a run that was taken for lost changes nothing more.
-    Raises ``FencedError``.
-    """
-    alive = Run.objects.using(run._state.db).filter(pk=run.pk, status=Status.RUNNING)
-    moved = alive.update(
-        changed=F("changed") + changed, batches=F("batches") + batches, heartbeat=Now()
-    )
-    if not moved:
-        raise FencedError(f"{run.job}: run {run.pk} was taken for lost; another goes on.")
-    leases.renew(run)
+    def _waits(self, why: str) -> None:
+        """Say once why the next batch has to wait."""
+        if self.watch:
+            nothing = Changed(0, 0, None)
+            self.watch(replace(self._progress(nothing, 0, 0.0), waits=why))

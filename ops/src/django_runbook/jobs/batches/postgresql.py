@@ -1,8 +1,9 @@
 """One batch in one statement of PostgreSQL: lock, change, write down, count; no id leaves it.
 
-A row is found again by its place in the table (``ctid``), which costs the server less than its key:
-what is locked does not move. One that another's commit moved between the look and the lock is not
-found, and is left for the second pass. `tests/benchmarks/bench_jobs.py` says what that gains.
+In the first pass a row is found again by its place in the table (``ctid``), which costs the server
+less than its key: what is locked does not move. One that another's commit moved between the look
+and the lock is not found there, and is left for the second pass, which waits for locks and goes by
+the key. `tests/benchmarks/bench_jobs.py` says what that gains.
 """
 
 from collections.abc import Mapping
@@ -92,10 +93,14 @@ def _statement(
     quote = connection.ops.quote_name
     table, pk = change.model._meta.db_table, field_of(change.model, "pk")
     keys = [f"key_{number}" for number, _ in enumerate(picked.query.values_select)]
-    place = f"{quote(table)}.ctid" if _has_places(table, connection) else quote(pk.column)
+    first = picked.query.select_for_update_skip_locked and _has_places(table, connection)
+    place = f"{quote(table)}.{'ctid' if first else quote(pk.column)}"
     old = {f"old_{number}": F(name) for number, name in enumerate(change.kept)}
     found = picked.annotate(place=_Place(function=place), **old)
     select, selected = found.query.get_compiler(connection=connection).as_sql()
+    if not found.query.select_for_update:  # through other tables, whose rows are not to be locked
+        skipped = " SKIP LOCKED" if found.query.select_for_update_skip_locked else ""
+        select += f" FOR NO KEY UPDATE OF {quote(table)}{skipped}"
     update, updated = _update(change, place, connection)
     lists = _lists(change, pk, connection)
     sql = STATEMENT.format(

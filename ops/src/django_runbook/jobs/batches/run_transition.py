@@ -1,15 +1,27 @@
-"""Runs a registered transition, with the books kept, or looks what a run would find."""
+"""Runs a registered transition, with the books kept."""
 
 import datetime
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django_runbook.jobs.batches import limits
-from django_runbook.jobs.batches.loop import Watch, transition
-from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.ledger import queries, runs
-from django_runbook.jobs.ledger.recording import Recording, recorded
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import QuerySet
+
+from django_runbook.config import ConfigError, Job
+from django_runbook.jobs.batches import checking, limits, once, paging, passes
+from django_runbook.jobs.batches.failures import Failures
+from django_runbook.jobs.batches.loop import Watch
+from django_runbook.jobs.batches.opening import opened
+from django_runbook.jobs.batches.passes import transition
+from django_runbook.jobs.batches.stopping import Stop, breakable
+from django_runbook.jobs.batches.throttle import Throttle
+from django_runbook.jobs.database.clock import require_clock
+from django_runbook.jobs.ledger import runs
+from django_runbook.jobs.ledger.around import within
+from django_runbook.jobs.ledger.heart import plain
+from django_runbook.jobs.ledger.recording import Recording
 from django_runbook.jobs.ledger.runs import Order
+from django_runbook.jobs.ledger.said import taken_over
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.registry import Transition
 from django_runbook.jobs.registry import job as declared_job
@@ -17,7 +29,11 @@ from django_runbook.jobs.registry import job as declared_job
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a run came out. ``left`` is what a separate query still found due after it."""
+    """How a run came out.
+
+    ``left`` is what a separate query still found due after it, without the rows that could not be
+    changed, which are ``failed``; None where it was not waited for, or nothing can tell.
+    """
 
     run: int
     status: str
@@ -25,8 +41,9 @@ class Outcome:
     cutoff: datetime.datetime
     due: int
     changed: int
+    failed: int
     batches: int
-    left: int
+    left: int | None
     seconds: float
     reason: str
     continues: int | None
@@ -46,52 +63,27 @@ def run_transition(
 
     The cutoff is frozen at the start. Where the job's last run was cut short and no ``as_of`` is
     given, its cutoff is taken over, and what is left of its allowance. An outcome of FAILED means
-    that rows are still due; of STOPPED, that ``stop`` asked for the end.
+    that rows are still due, or could not be changed; of STOPPED, that ``stop`` asked for the end,
+    which whatever is waited for does not hold up.
 
-    Raises ``RefusedError`` where a guard forbids it, ``SlotTakenError`` where another run has the
-    slot, and ``FailedError`` where the database failed for good.
+    Raises ``RefusedError`` where a guard forbids it, or ``now`` is not what the database's clock
+    says and no ``as_of`` is given; ``SlotTakenError`` where another run has the slot,
+    ``StoppedError`` where the end was asked for before there was a run, ``FailedError`` where the
+    database failed for good, and ``ConfigError`` for a transition that cannot be.
     """
-    stop = stop or Stop()
-    runs.mark_lost(moved.job)
-    frozen = _freeze(moved, now, as_of, order or Order())
+    checking.require(moved)
+    stop, connection, job = stop or Stop(), connections[DEFAULT_DB_ALIAS], _job(moved)
+    frozen = breakable(stop, connection, lambda: _freeze(moved, now, as_of, order or Order()))
     values = frozen.values(moved)
-    with recorded(declared_job(moved.job), frozen.order, **values) as recording:
-        if frozen.order.inside is not None:
-            _fill(recording.run, frozen.order, values)
-        _guard(moved, recording, frozen)
-        transition(
-            moved.due(frozen.cutoff),
-            was=moved.was,
-            to=moved.to,
-            run=recording.run,
-            since=moved.since,
-            stop=stop,
-            watch=watch,
-        )
-        left = _verify(moved, recording, frozen.cutoff, stop)
+    left = None
+    with opened(job, frozen.order, stop, **values) as recording:
+        task = _Task(moved, recording, frozen, stop=stop, watch=watch)
+        with once.alone(moved, recording.run, frozen.earlier):
+            breakable(stop, connection, task.guard)
+            task.do()
+            left = breakable(stop, connection, task.left)
+        task.judge(left)
     return _outcome(recording, as_of=frozen.as_of, cutoff=frozen.cutoff, left=left)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """What a run would find; ``limit`` says which limit it would exceed, empty where none."""
-
-    as_of: datetime.datetime
-    cutoff: datetime.datetime
-    due: int
-    limit: str
-
-
-def preview_transition(
-    moved: Transition, *, now: datetime.datetime, as_of: datetime.datetime | None = None
-) -> Preview:
-    """Say what a run would find at ``as_of`` (default ``now``, both aware); write nothing."""
-    as_of = (as_of or now).astimezone(datetime.UTC)
-    cutoff = moved.cutoff(as_of)
-    due = moved.due(cutoff).count()
-    job = declared_job(moved.job)
-    limit = limits.exceeded(job, due=due, **_compared(moved, due))
-    return Preview(as_of=as_of, cutoff=cutoff, due=due, limit=limit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,64 +94,141 @@ class _Frozen:
     cutoff: datetime.datetime
     order: Order
     earlier: Run | None
+    #: Up to when the run does what there is to do; None for its start.
+    covers: datetime.datetime | None
 
     def values(self, moved: Transition) -> dict[str, Any]:
         """Return what the ledger keeps of it."""
         times = {"as_of": self.as_of.isoformat(), "cutoff": self.cutoff.isoformat()}
-        return {"parameters": times, **moved.change.recorded(), "continues": self.earlier}
+        more = {"continues": self.earlier, "covers": self.covers}
+        return {"parameters": times, **moved.change.recorded(), **more}
 
 
 def _freeze(
     moved: Transition, now: datetime.datetime, as_of: datetime.datetime | None, order: Order
 ) -> _Frozen:
     """Take over the cutoff and the allowance of a run that was cut short, or set a new cutoff."""
-    earlier = None if as_of else runs.unfinished(moved.job, order.slot)
-    if earlier and earlier.cutoff:
+    if as_of is None:
+        require_clock(now)
+    runs.mark_lost(moved.job)
+    order = within(moved.job, order)
+    if moved.once:
+        earlier = once.earlier(moved)
+    else:
+        earlier = None if as_of else runs.unfinished(moved.job, order.slot)
+    before = taken_over(moved, earlier, now)
+    if earlier and before:
         if order.allow is None and earlier.allow is not None:
-            left = earlier.allow - earlier.changed
+            left = max(0, earlier.allow - earlier.changed)
             order = replace(order, allow=left, reason=earlier.allow_reason)
-        as_of = datetime.datetime.fromisoformat(earlier.parameters["as_of"])
-        return _Frozen(as_of=as_of, cutoff=earlier.cutoff, order=order, earlier=earlier)
-    as_of = (as_of or now).astimezone(datetime.UTC)
-    return _Frozen(as_of=as_of, cutoff=moved.cutoff(as_of), order=order, earlier=None)
+        as_of, cutoff = before
+        return _Frozen(as_of=as_of, cutoff=cutoff, order=order, earlier=earlier, covers=as_of)
+    covers = as_of and as_of.astimezone(datetime.UTC)
+    as_of = covers or now.astimezone(datetime.UTC)
+    return _Frozen(
+        as_of=as_of, cutoff=moved.cutoff(as_of), order=order, earlier=None, covers=covers
+    )
 
 
-def _fill(run: Run, order: Order, values: dict[str, Any]) -> None:
-    """Write what the command around this one could not know into its run."""
-    values = {**values, "allow": order.allow, "allow_reason": order.reason}
-    for name, value in values.items():
-        setattr(run, name, value)
-    run.save(update_fields=list(values))
+def _job(moved: Transition) -> Job:
+    """Return the job as it is declared; what goes through its rows once does so alone.
+
+    Raises ``ConfigError`` where several workers are declared for that.
+    """
+    job = declared_job(moved.job)
+    if moved.once and job.workers > 1:
+        raise ConfigError(
+            f"{job.name}: workers = {job.workers} contradicts once: its rows are gone through "
+            "once, by one run alone."
+        )
+    return replace(job, overlap="skip") if moved.once and not job.alone else job
 
 
-def _guard(moved: Transition, recording: Recording, frozen: _Frozen) -> None:
-    """Count what is due, write it down, and let the limits decide."""
-    run = recording.run
-    run.due = moved.due(frozen.cutoff).count()
-    run.save(update_fields=["due"])
-    allow = frozen.order.allow
-    compared = _compared(moved, run.due, allowed=allow is not None)
-    limits.check(recording.job, due=run.due, allow=allow, **compared)
+class _Task:
+    """What a run does between its opening and its end.
 
+    What goes through its rows once goes on behind the cursor of the run before.
+    """
 
-def _compared(moved: Transition, due: int, *, allowed: bool = False) -> dict[str, Any]:
-    """Return what ``due`` is compared with; few rows, and allowed ones, are with nothing."""
-    if allowed or due <= limits.FEW:
-        return {"population": 0, "last": ()}
-    return {
-        "population": moved.population().count(),
-        "last": queries.last_due(moved.job, limits.LAST_RUNS),
-    }
+    def __init__(
+        self,
+        moved: Transition,
+        recording: Recording,
+        frozen: _Frozen,
+        *,
+        stop: Stop,
+        watch: Watch | None,
+    ) -> None:
+        self._moved, self._recording, self._frozen = moved, recording, frozen
+        self._stop, self._watch, self._run = stop, watch, recording.run
+        self._failures = Failures(recording.run, all_listed=moved.once)
+        before = frozen.earlier if moved.once else None
+        self._behind, self._again = once.behind(moved, before), once.again(moved, before)
+        self._ended = True
 
+    def guard(self) -> None:
+        """Count what is due, write it down, and let the limits decide."""
+        run, allow = self._run, self._frozen.order.allow
+        run.due = sum(rows.count() for rows in self._parts())
+        run.cursor = None if self._behind is None else plain(self._behind)
+        run.save(update_fields=["due", "cursor"])
+        compared = limits.compared(self._moved, run.due, allowed=allow is not None)
+        limits.check(self._recording.job, due=run.due, allow=allow, **compared)
 
-def _verify(moved: Transition, recording: Recording, cutoff: datetime.datetime, stop: Stop) -> int:
-    """Count once more what is due under the cutoff; a run that leaves any has failed."""
-    left = moved.due(cutoff).count()
-    if left and stop.reason:
-        recording.says(Status.STOPPED, stop.reason)
-    elif left:
-        recording.says(Status.FAILED, f"{left:,} rows are still due after the last batch")
-    return left
+    def do(self) -> None:
+        """Change what is due."""
+        moved, job = self._moved, self._recording.job
+        using: dict[str, Any] = {
+            "run": self._run,
+            "stop": self._stop,
+            "watch": self._watch,
+            "failures": self._failures,
+            "throttle": Throttle(
+                connections[DEFAULT_DB_ALIAS],
+                share=job.throttle,
+                asked=moved.throttle,
+                max_lag_seconds=job.max_lag_seconds,
+            ),
+        }
+        if not moved.once:
+            transition(self._due(), moved.change, since=moved.since, **using)
+            return
+        *again, rest = self._parts()
+        for rows in again:
+            passes.once(rows, moved.change, has_cursor=False, **using)
+        self._ended = passes.once(rest, moved.change, **using)
+
+    def left(self) -> int | None:
+        """Count with a query of its own what should not be there; None where nothing tells."""
+        if not self._ended:
+            return self._due(self._run.cursor).count()
+        wrong = self._moved.wrong(self._frozen.cutoff)
+        return None if wrong is None else wrong.count() - self._failures.among(wrong)
+
+    def judge(self, left: int | None) -> None:
+        """Say how a run came out that leaves rows."""
+        failed = self._run.failed
+        said = []
+        if failed:
+            said.append(f"{failed:,} row(s) could not be changed")
+        if left:
+            what = "wrong" if self._moved.verify else "due"
+            said.append(f"{left:,} rows are still {what} after the last batch")
+        if self._failures.hopeless:
+            self._recording.says(Status.FAILED, self._failures.hopeless)
+        elif self._stop.reason and (left or not self._ended):
+            self._recording.says(Status.STOPPED, self._stop.reason)
+        elif said:
+            self._recording.says(Status.FAILED, "; ".join(said))
+
+    def _parts(self) -> list[QuerySet[Any]]:
+        """Return what a run goes through: what the one before could not change, and the rest."""
+        pieces = paging.pieces(self._again)
+        return [*(self._due().filter(pk__in=keys) for keys in pieces), self._due(self._behind)]
+
+    def _due(self, behind: Any = None) -> QuerySet[Any]:
+        due = self._moved.due(self._frozen.cutoff)
+        return due if behind is None else due.filter(pk__gt=behind)
 
 
 def _outcome(recording: Recording, **values: Any) -> Outcome:
@@ -169,6 +238,7 @@ def _outcome(recording: Recording, **values: Any) -> Outcome:
         status=recording.status,
         due=run.due or 0,
         changed=run.changed,
+        failed=run.failed,
         batches=run.batches,
         seconds=round(recording.seconds, 3),
         reason=recording.reason,

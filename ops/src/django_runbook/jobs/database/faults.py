@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from django.db import Error, InterfaceError, OperationalError
+from django.db import DataError, Error, IntegrityError, InterfaceError, OperationalError
 
 from django_runbook.text.cleaning import clean
 
@@ -24,6 +24,13 @@ SQLITE_REPEAT = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
 MYSQL_REPEAT = {1205, 1213}  # lock wait timeout, deadlock
 MYSQL_HALVE = {1969, 3024}  # max_statement_time (MariaDB), max_execution_time (MySQL)
 MYSQL_RECONNECT = {1040, 1053, 1927, 2002, 2003, 2006, 2013}
+
+#: What can be a matter of one row. PostgreSQL's classes: more than one row of a subquery, data,
+#: constraints, triggers, functions, privileges and names in them, checks of a view, limits such as
+#: the size of a row, what PL/pgSQL raises, rows that are broken on the disk.
+POSTGRESQL_ROW = ("21", "22", "23", "27", "38", "39", "42", "44", "54", "P0", "XX")
+SQLITE_ROW = {1, 18, 19, 20}  # SQLITE_ERROR, as of broken JSON; TOOBIG, CONSTRAINT, MISMATCH
+MYSQL_ROW = {1442, 1644}  # what a trigger may not do, and what it raises by SIGNAL
 
 FIRST_WAIT = 0.05  # seconds
 LONGEST_WAIT = 5.0
@@ -80,6 +87,20 @@ def _mysql(error: Error) -> Fault | None:
     if code in MYSQL_HALVE:
         return Fault.HALVE
     return Fault.RECONNECT if code in MYSQL_RECONNECT else None
+
+
+def is_of_a_row(error: Error, connection: Any) -> bool:
+    """Tell whether an error can be one of a single row, so that the others may pass without it."""
+    if fault(error, connection) is not None:
+        return False
+    if isinstance(error, IntegrityError | DataError):
+        return True
+    cause = error.__cause__
+    if connection.vendor == "postgresql":
+        return (getattr(cause, "sqlstate", None) or "").startswith(POSTGRESQL_ROW)
+    if connection.vendor == "sqlite":
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE_ROW
+    return connection.vendor == "mysql" and bool(error.args) and error.args[0] in MYSQL_ROW
 
 
 class Patience:

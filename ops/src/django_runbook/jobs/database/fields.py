@@ -56,7 +56,10 @@ class Numbers(models.Field):  # type: ignore[type-arg]  # only the stubs are gen
             return value
         return json.dumps(value)
 
-    def from_db_value(self, value: Any, _expression: Any, _connection: Any) -> list[int] | None:
-        """Return the list."""
-        found: list[int] | None = json.loads(value) if isinstance(value, str) else value
+    def from_db_value(self, value: Any, _expression: Any, _connection: Any) -> Any:
+        """Return the list, or what stands there in its place."""
+        try:
+            found: Any = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            found = value  # as Django's own JSONField does
         return found

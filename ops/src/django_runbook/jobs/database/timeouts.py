@@ -4,6 +4,8 @@ Short, because an end that is asked for must come soon (within 2 s): what takes 
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 LOCK_SECONDS = 1
@@ -46,3 +48,16 @@ def after(connection: Any) -> None:
             cursor.execute("SET SESSION innodb_lock_wait_timeout = DEFAULT")
             if connection.mysql_is_mariadb:
                 cursor.execute("SET SESSION max_statement_time = DEFAULT")
+
+
+@contextmanager
+def short(connection: Any) -> Iterator[None]:
+    """Let SQLite wait shortly for a lock: nothing ends that wait. Other engines can be told to."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    before(connection)
+    try:
+        yield
+    finally:
+        after(connection)

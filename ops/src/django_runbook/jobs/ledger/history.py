@@ -1,7 +1,7 @@
 """What the ledger says of runs, as it is shown to people and programs."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ class RunState:
     """A run as it stands. One whose heart has stopped is LOST, also before anybody marked it.
 
     ``seconds`` is what it took; where it has not ended, or was lost, up to its last heartbeat.
-    ``undone_by`` are the runs that put rows of it back, ``undone`` says that one came to its end.
+    ``stop_reason`` is who asked it to end, and why. ``undone_by`` are the runs that put rows of it
+    back, ``undone`` says that one came to its end.
     """
 
     run: int
@@ -32,6 +33,7 @@ class RunState:
     batches: int
     who: str
     reason: str
+    stop_reason: str
     allow: int | None
     allow_reason: str
     continues: int | None
@@ -67,22 +69,31 @@ class RunDetails:
     pid: int
     ci_url: str
     parameters: Mapping[str, Any]
+    arguments: Sequence[str]
     cutoff: datetime.datetime | None
     change: Mapping[str, Any]
     sizes: Sizes | None
     output: str
     settled_by: int | None
+    stop_asked: datetime.datetime | None = None
+    failed: int = 0
 
 
 def history(job: str | None = None, *, count: int = 20) -> list[RunState]:
     """Return the newest runs, newest first; of one job where it is named."""
-    return [state(run) for run in with_pulse(queries.history(job))[:count]]
+    return list(stream(job, count=count))
+
+
+def stream(job: str | None = None, *, count: int) -> Iterator[RunState]:
+    """Yield the same while they are read: two queries for each page, and one page in memory."""
+    for page in queries.newest_first(with_pulse(queries.history(job)), count):
+        yield from map(state, page)
 
 
 def details(pk: int) -> RunDetails:
     """Return everything about a run. Raises ``UnknownRunError`` where there is none."""
     queries.get_run(pk)
-    run = with_pulse(queries.history()).get(pk=pk)
+    run = with_pulse(Run.objects.prefetch_related("undone_by")).get(pk=pk)
     later = Run.objects.filter(job=run.job, undoes=run.undoes_id, pk__gt=pk)
     settled = later.filter(status=Status.SUCCEEDED).order_by("pk").first()
     return RunDetails(
@@ -95,11 +106,14 @@ def details(pk: int) -> RunDetails:
         pid=run.pid,
         ci_url=run.ci_url,
         parameters=run.parameters,
+        arguments=run.arguments,
         cutoff=run.cutoff,
         change=run.change,
         sizes=_sizes(run),
         output=run.output,
         settled_by=settled.pk if settled else None,
+        stop_asked=run.stop_asked,
+        failed=run.failed,
     )
 
 
@@ -131,6 +145,7 @@ def state(run: Any) -> RunState:
         batches=run.batches,
         who=run.who,
         reason=run.reason,
+        stop_reason=run.stop_reason,
         allow=run.allow,
         allow_reason=run.allow_reason,
         continues=run.continues_id,

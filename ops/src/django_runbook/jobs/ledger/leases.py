@@ -1,6 +1,7 @@
-"""The lease of an exclusive job: a row that runs out by itself, by the database's clock.
+"""The lease of a job whose runs do not overlap: a row that runs out by itself.
 
-Not a session's advisory lock: a pooler hands the session to others and the lock with it.
+By the database's clock. Not a session's advisory lock: a pooler hands the session to others and the
+lock with it.
 """
 
 import datetime
@@ -16,10 +17,21 @@ from django_runbook.jobs.models import Lease, Run
 DURATION = datetime.timedelta(minutes=2)
 
 
+class HeldError(RefusedError):
+    """Another run has the lease; ``by`` names it."""
+
+    def __init__(self, job: str, by: str) -> None:
+        self.by = by
+        super().__init__(
+            f"Refused: {job} runs alone and is being run by {by}; nothing was changed. "
+            f"It ends by itself, or {DURATION.seconds} s after it was killed."
+        )
+
+
 def take(run: Run) -> None:
     """Take the lease of the run's job, under the run's own random token.
 
-    Raises ``RefusedError`` while another run has it.
+    Raises ``HeldError`` while another run has it.
     """
     leases = Lease.objects.using(run._state.db)
     until = Now() + DURATION
@@ -31,11 +43,8 @@ def take(run: Run) -> None:
             leases.create(job=run.job, **values)
     except IntegrityError:
         holder = leases.select_related("run").filter(job=run.job).first()
-        who = f" by run {holder.run_id} ({holder.run.who})" if holder else ""
-        raise RefusedError(
-            f"Refused: {run.job} runs alone and is being run{who}; nothing was changed. "
-            f"It ends by itself, or {DURATION.seconds} s after it was killed."
-        ) from None
+        by = f"run {holder.run_id} ({holder.run.who})" if holder else "another run"
+        raise HeldError(run.job, by) from None
 
 
 def renew(run: Run) -> None:

@@ -1,22 +1,38 @@
 """Reads of the ledger."""
 
 import datetime
-import json
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Min, QuerySet
+from django.db.models import Exists, Min, OuterRef, Prefetch, QuerySet
 
 from django_runbook.jobs.errors import UnknownRunError
-from django_runbook.jobs.models import Batch, Run, Status
+from django_runbook.jobs.models import Run, Status
 
-#: Rows of a run that are looked at together: so many fit into memory whatever the run's size.
-AT_ONCE = 100_000
-#: Columns of a batch that grow with its rows.
-HEAVY = ("numbers", "keys", "old", "new")
+#: Each value of a column by the one before it.
+LOOSE_SCAN = """
+WITH RECURSIVE found (value) AS (
+    SELECT MIN({column}) FROM {table}
+    UNION ALL
+    SELECT (SELECT MIN({column}) FROM {table} WHERE {column} > found.value)
+    FROM found WHERE found.value IS NOT NULL
+)
+SELECT value FROM found WHERE value IS NOT NULL ORDER BY value
+"""
+RECURSIVE = ("mysql", "postgresql", "sqlite")
+#: Runs that are read together, whatever their number.
+PAGE = 500
+#: Successful runs among which those that found rows are looked for.
+LOOKED_AT = 10_000
+#: Slots or days that the limit on the median looks at.
+NIGHTS = 10
+#: Columns of a run that no list shows.
+LONG = ("parameters", "arguments", "change", "cursor", "output")
+HALF_A_DAY = datetime.timedelta(hours=12)
 
 
 def get_run(pk: int) -> Run:
@@ -28,25 +44,62 @@ def get_run(pk: int) -> Run:
 
 
 def last_due(job: str, count: int) -> list[int]:
-    """Return how many rows the last ``count`` successful runs found due, newest first.
+    """Return how many rows a job found due in each of its last ``count`` slots, newest first."""
+    return [run.due or 0 for run in last_found(job, count)]
 
-    Runs that were undone are left out. Found, not changed: several runs at once each change a part
-    of what all of them find.
+
+def last_found(job: str, count: int) -> list[Run]:
+    """Return of each of the last ``count`` slots or days the run that found most, newest first.
+
+    Found, not changed: several runs at once each change a part of what the first finds, and the
+    later ones find less. So one without a slot counts with the slot whose run began nearest to it,
+    within half a day, else with the others of its UTC day. Runs that found nothing say nothing, nor
+    do those that were undone, nor what lies behind the newest ``LOOKED_AT``.
     """
-    runs = Run.objects.filter(job=job, status=Status.SUCCEEDED, undoes=None, due__isnull=False)
-    runs = runs.exclude(undone_by__status=Status.SUCCEEDED)
-    return [run.due or 0 for run in runs.order_by("-pk").only("due")[:count]]
+    undone = undos().filter(undoes=OuterRef("pk"), status=Status.SUCCEEDED)
+    runs = Run.objects.filter(job=job, status=Status.SUCCEEDED, undoes=None)
+    runs = runs.annotate(undone=Exists(undone)).only("slot", "started", "due")
+    found: list[Run] = []
+    largest: list[Run] = []
+    for page in newest_first(runs, LOOKED_AT):
+        found += [run for run in page if run.due and not run.undone]
+        largest = [max(each, key=lambda run: run.due or 0) for each in _by_time(found).values()]
+        if len(largest) > count:  # the last that counts is whole
+            break
+    return largest[:count]
+
+
+def undos() -> QuerySet[Run]:
+    """Return the runs that undo another; an index holds no others, and is read as a whole."""
+    return Run.objects.filter(undoes__isnull=False)
+
+
+def newest_first(runs: QuerySet[Run], count: int) -> Iterator[list[Any]]:
+    """Yield the newest ``count`` of some runs in pages, newest first, of which one is in memory."""
+    rest, size = runs.order_by("-pk"), PAGE
+    while count > 0 and size == PAGE:
+        page = list(rest[: min(PAGE, count)])
+        if page:
+            yield page
+            rest = runs.filter(pk__lt=page[-1].pk).order_by("-pk")
+        size, count = len(page), count - len(page)
 
 
 def history(job: str | None = None) -> QuerySet[Run]:
-    """Return the runs, newest first, with the runs that undid them."""
+    """Return the runs, newest first, with the runs that undid them; without what is long."""
     runs = Run.objects.all() if job is None else Run.objects.filter(job=job)
-    return runs.prefetch_related("undone_by").order_by("-pk")
+    undos = Run.objects.only("status", "changed", "undoes")
+    return runs.prefetch_related(Prefetch("undone_by", undos)).defer(*LONG).order_by("-pk")
 
 
 def job_names() -> list[str]:
     """Return the jobs that the ledger knows, by name."""
-    return list(Run.objects.order_by("job").values_list("job", flat=True).distinct())
+    return _distinct("job")
+
+
+def models() -> list[str]:
+    """Return the models (their labels) whose rows were changed, by name."""
+    return [label for label in _distinct("model") if label]
 
 
 def last_success(job: str) -> Run | None:
@@ -62,58 +115,32 @@ def kept_since() -> datetime.datetime | None:
     return since
 
 
-def batch_ids(run: Run) -> Iterator[list[Any]]:
-    """Yield the rows of each batch of a run in their order, one batch in memory."""
-    for batch in run.batch_set.defer(*HEAVY).order_by("number"):
-        yield _ids(batch)
+def _distinct(column: str) -> list[str]:
+    """Return the values of a column that begins an index: one step in it for each.
 
-
-def batches(run: Run) -> Iterator[list[Batch]]:
-    """Yield the batches of a run in their order: as many at a time as make ``AT_ONCE`` rows."""
-    group: list[Batch] = []
-    rows = 0
-    for batch in run.batch_set.defer(*HEAVY).order_by("number"):
-        group.append(batch)
-        rows += batch.changed
-        if rows >= AT_ONCE:
-            yield group
-            group, rows = [], 0
-    if group:
-        yield group
-
-
-def changed_later(group: Sequence[Batch], *, but: Run) -> dict[Any, Batch]:
-    """Return the rows of these batches that later ones changed, each with the newest that did.
-
-    Batches of one row are numbered in the order of their commits, for the row is locked: also where
-    two runs went on at once. ``but`` is a run to leave out.
+    ``DISTINCT`` reads the whole index on each engine. PostgreSQL's wiki calls this a loose index
+    scan. An engine that has no recursive queries takes ``DISTINCT``.
     """
-    first: dict[Any, int] = {}
-    for batch in group:
-        for key in batch.ids:
-            first.setdefault(key, batch.pk)
-    model = group[0].run.model
-    later = Batch.objects.filter(run__model=model, pk__gt=group[0].pk).exclude(run=but)
-    rows: dict[Any, Batch] = {}
-    for batch in later.select_related("run").defer(*HEAVY).order_by("pk"):
-        again = [key for key in _ids(batch) if first.get(key, batch.pk) < batch.pk]
-        rows.update(dict.fromkeys(again, batch))
-    return rows
+    if connection.vendor not in RECURSIVE:
+        return list(Run.objects.order_by(column).values_list(column, flat=True).distinct())
+    quote = connection.ops.quote_name
+    sql = LOOSE_SCAN.format(table=quote(Run._meta.db_table), column=quote(column))
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return [value for (value,) in cursor.fetchall()]
 
 
-def batches_that_changed(model: str, pk: Any) -> list[Batch]:
-    """Return the batches that changed a row of ``model`` (its label), newest first."""
-    key = json.loads(DjangoJSONEncoder().encode(pk))
-    columns = Batch.objects.filter(run__model=model).values_list("pk", "numbers", "keys")
-    found = [
-        number
-        for number, numbers, keys in columns.iterator(chunk_size=100)
-        if key in (numbers or keys or ())
-    ]
-    batches = Batch.objects.filter(pk__in=found).select_related("run").defer(*HEAVY)
-    return list(batches.order_by("-pk"))
+def _by_time(runs: Sequence[Run]) -> dict[datetime.date, list[Run]]:
+    """Return the runs by the slot or the day for which they count, in their order."""
+    slots = sorted((run.started, run.slot) for run in runs if run.slot)
 
+    def time(run: Run) -> datetime.date:
+        place = bisect_left(slots, run.started, key=itemgetter(0))
+        near = [(abs(run.started - at), slot) for at, slot in slots[max(place - 1, 0) : place + 1]]
+        apart, slot = min(near, default=(HALF_A_DAY, None))
+        return run.slot or (slot if slot and apart < HALF_A_DAY else run.started.date())
 
-def _ids(batch: Batch) -> Any:
-    """Return the rows of a batch, and do not keep them with it."""
-    return Batch.objects.only("numbers", "keys").get(pk=batch.pk).ids
+    by: dict[datetime.date, list[Run]] = {}
+    for run in runs:
+        by.setdefault(time(run), []).append(run)
+    return by

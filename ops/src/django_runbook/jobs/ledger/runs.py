@@ -1,21 +1,31 @@
 """Opens and closes runs: who claims a slot, what is continued, what was lost."""
 
 import datetime
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import QuerySet
 
 from django_runbook.config import Job
-from django_runbook.jobs.database.clock import Now
-from django_runbook.jobs.errors import RefusedError
-from django_runbook.jobs.ledger import leases
+from django_runbook.jobs.database.clock import Now, database_now
+from django_runbook.jobs.errors import RefusedError, SkippedError, StoppedError
+from django_runbook.jobs.ledger import heart, leases, slots
+from django_runbook.jobs.ledger.pauses import require_unpaused
 from django_runbook.jobs.ledger.who import Who
-from django_runbook.jobs.models import Run, Slot, Status
+from django_runbook.jobs.models import Run, Status
+from django_runbook.schema.secrets import masked
+from django_runbook.text.cleaning import storable
+from django_runbook.text.masking import mask_words
 
-#: A heart beats with every batch and every ten seconds of a wrapped command.
+#: A heart beats every ten seconds at the latest, and every three of a wrapped command.
 LOST_AFTER = datetime.timedelta(minutes=2)
+LOOK_SECONDS = 0.5  # between two looks at a lease that another run has
+#: Nothing is continued of runs that are like this.
+NEVER_BEGAN = (Status.REFUSED, Status.SKIPPED, Status.RUNNING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +34,23 @@ class Order:
 
     who: Who = field(default_factory=Who)
     slot: datetime.datetime | None = None
+    #: Whether the slot is the newest, for which a scheduler starts the job.
+    latest: bool = False
+    #: Whether the run only helps with the slot, which another claims.
+    helps: bool = False
+    #: Why a slot that is done, or paused, is taken over.
+    again: str = ""
+    #: Up to when the run will have done what there was to do; None for its start.
+    covers: datetime.datetime | None = None
+    #: What the command is given; secrets are masked where it is written down.
+    arguments: tuple[str, ...] = ()
     allow: int | None = None
     reason: str = ""
-    #: The run of the command around this one, which opens, closes and reports it.
-    inside: int | None = None
-
-
-class SlotTakenError(RefusedError):
-    """The slot is done, or being done, by the run ``holder``; None where it is not kept."""
-
-    def __init__(self, slot: Slot) -> None:
-        self.slot, self.holder = slot, slot.run
-        by = "already done by a run that is no longer kept"
-        if holder := slot.run:
-            how = "already done" if holder.status == Status.SUCCEEDED else "being done"
-            by = f"{how} by run {holder.pk} ({holder.who}, {holder.changed} changed)"
-        super().__init__(f"{slot.job} {slot.at:%Y-%m-%dT%H:%MZ}: {by}.")
+    #: The run of the command around this one, as ``ledger.around`` reads it: that command opens,
+    #: closes and reports it.
+    inside: str | None = None
+    #: Called with a line while the job's other run is waited for; returns what asks for the end.
+    waits: Callable[[str], str] | None = None
 
 
 def stale(using: str | None = None) -> QuerySet[Run]:
@@ -62,8 +73,9 @@ def unfinished(job: str, slot: datetime.datetime | None, using: str | None = Non
 
     A run for a later slot starts anew: its own cutoff covers what the earlier one left.
     """
-    runs = Run.objects.using(using).filter(job=job, undoes=None).exclude(status=Status.REFUSED)
-    newest = runs.exclude(status=Status.RUNNING).order_by("-pk").first()
+    runs = Run.objects.using(using).filter(job=job, undoes=None)
+    runs = runs.exclude(status=Status.STOPPED, due=None)  # it had not begun
+    newest = runs.exclude(status__in=NEVER_BEGAN).order_by("-pk").first()
     if newest is None or newest.status not in (Status.STOPPED, Status.LOST):
         return None
     return newest if slot is None or slot == newest.slot else None
@@ -72,33 +84,102 @@ def unfinished(job: str, slot: datetime.datetime | None, using: str | None = Non
 def open_run(job: Job, order: Order, **values: Any) -> Run:
     """Open a run, with its slot claimed and its lease taken where it has them.
 
-    ``values`` are fields of the run. Raises ``SlotTakenError``, with nothing written; and
-    ``RefusedError`` where an exclusive job is being run, which is written down.
+    ``values`` are fields of the run. With nothing written, raises ``SlotTakenError`` and
+    ``SlotPausedError``, ``PausedError``, and ``RefusedError`` for a slot of the future. Written
+    down are ``RefusedError``, while the job is being undone; and, where its runs do not overlap and
+    one is under way, ``SkippedError``, and ``StoppedError`` of one that waits.
     """
     mark_lost(job.name)
-    with transaction.atomic():
-        run = Run.objects.create(
-            job=job.name,
-            slot=order.slot,
-            exclusive=job.exclusive,
-            user=order.who.user,
-            host=order.who.host,
-            pid=order.who.pid,
-            ci_url=order.who.ci_url,
-            allow=order.allow,
-            allow_reason=order.reason,
-            **values,
-        )
+    if not values.get("undoes"):
+        now = database_now()
         if order.slot:
-            claim(run, order.slot)
+            slots.require_come(job.name, order.slot, now)
+        require_unpaused(job.name, now)
+    with transaction.atomic():
+        run = Run.objects.create(**_asked(job, order, values))
+        if order.slot and order.helps:
+            slots.require_open(job.name, order.slot)
+        elif order.slot:
+            slots.claim(run, order.slot, again=bool(order.again))
     try:
         _require_no_undo(run)
         if run.exclusive:
-            leases.take(run)
+            _begin_alone(job, run, order)
+    except SkippedError as skipped:
+        close(run, Status.SKIPPED, str(skipped))
+        raise
+    except StoppedError as stopped:
+        close(run, Status.STOPPED, str(stopped))
+        raise
     except RefusedError as refusal:
         close(run, Status.REFUSED, str(refusal))
         raise
+    except BaseException:  # broken off, as by an end that was asked for
+        with suppress(Error):
+            close(run, Status.STOPPED, "it had not begun")
+        raise
     return run
+
+
+def _asked(job: Job, order: Order, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a run that is asked for."""
+    asked: dict[str, Any] = {
+        "job": job.name,
+        "slot": order.slot,
+        "covers": order.covers,
+        "arguments": [storable(word) for word in mask_words(order.arguments, masked)],
+        "exclusive": job.alone,
+        "user": order.who.user,
+        "host": order.who.host,
+        "pid": order.who.pid,
+        "ci_url": order.who.ci_url,
+        "allow": order.allow,
+        "allow_reason": order.reason,
+        **values,
+    }
+    if order.again:
+        again = {"again": storable(masked(order.again))}
+        asked["parameters"] = {**again, **values.get("parameters", {})}
+    return asked
+
+
+def _begin_alone(job: Job, run: Run, order: Order) -> None:
+    """Take the lease, or do what ``overlap`` says while another run of the job is under way."""
+    skips = job.overlap == "skip" and not run.undoes_id
+    if skips and order.latest and order.slot and (other := slots.under_way(run, order.slot)):
+        raise _skipped(run, f"run {other.pk} ({other.who}) was under way then")
+    while True:
+        try:
+            leases.take(run)
+        except leases.HeldError as held:
+            if run.undoes_id:
+                raise
+            if skips:
+                raise _skipped(run, f"{held.by} is under way") from None
+            _wait(run, held, order)
+        else:
+            return
+
+
+def _skipped(run: Run, why: str) -> SkippedError:
+    what = f"{run.job} {run.slot:%Y-%m-%dT%H:%MZ}" if run.slot else run.job
+    said = f'{what}: {why}, and overlap is "skip"; nothing was changed.'
+    return SkippedError(said, run.pk)
+
+
+def _wait(run: Run, held: leases.HeldError, order: Order) -> None:
+    """Wait a moment for the end of the run that has the lease, with the heart beating.
+
+    Raises ``StoppedError`` where the end is asked for, here or in the ledger.
+    """
+    asked = order.waits(f"{run.job}: waits for the end of {held.by}.") if order.waits else ""
+    runs = Run.objects.filter(pk=run.pk)
+    if not runs.filter(status=Status.RUNNING).update(heartbeat=Now()):
+        asked = asked or "being taken for lost"
+    asked = asked or heart.asked_to_stop(run)
+    if asked:
+        raise StoppedError(f"{asked}, while {run.job} waited for the end of {held.by}")
+    time.sleep(LOOK_SECONDS)
 
 
 def _require_no_undo(run: Run) -> None:
@@ -112,27 +193,12 @@ def _require_no_undo(run: Run) -> None:
         )
 
 
-def claim(run: Run, at: datetime.datetime) -> None:
-    """Claim a slot (aware) for a run, or take it over from a run that did not do it.
-
-    The unique constraint decides between two that come at once. Raises ``SlotTakenError``.
-    """
-    slot, made = Slot.objects.get_or_create(job=run.job, at=at, defaults={"run": run})
-    if made:
-        return
-    holder = slot.run
-    free = holder and holder.status not in (Status.SUCCEEDED, Status.RUNNING)
-    if free and Slot.objects.filter(pk=slot.pk, run=holder).update(run=run):
-        return
-    raise SlotTakenError(Slot.objects.select_related("run").get(pk=slot.pk))
-
-
 def close(run: Run, status: Status, reason: str = "", output: str = "") -> bool:
     """End a run that is still running; tell whether it has ended so. Its lease is given back.
 
     May be done twice. It has not where it was taken for lost.
     """
-    runs = Run.objects.using(run._state.db).filter(pk=run.pk)
+    runs = Run.objects.using(run._state.db).filter(pk=run.pk, token=run.token)
     values: dict[str, Any] = {"status": status, "finished": Now(), "reason": reason}
     closed = runs.filter(status=Status.RUNNING).update(
         **values, **({"output": output} if output else {})

@@ -3,24 +3,33 @@
 import argparse
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.management import get_commands
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.db import connection
+from django.utils import timezone
 
 from django_runbook.config import ConfigError
 from django_runbook.jobs.batches.loop import Watch
-from django_runbook.jobs.batches.stopping import Stop, on_signals
-from django_runbook.jobs.errors import FailedError, RefusedError, UnknownRunError
+from django_runbook.jobs.batches.stopping import Stop, breakable, on_signals
+from django_runbook.jobs.database.clock import require_clock
+from django_runbook.jobs.errors import (
+    FailedError,
+    RefusedError,
+    SkippedError,
+    StoppedError,
+    UnknownRunError,
+)
+from django_runbook.jobs.ledger.around import INSIDE
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
+from django_runbook.jobs.management.exact import REFUSED, ExactCommand
 from django_runbook.jobs.management.progress import Progress
 from django_runbook.jobs.models import Status
-from django_runbook.jobs.wrapped.command import INSIDE
 from django_runbook.schema.database.files import require_file
 from django_runbook.schema.database.target import require_applied, unapplied
 from django_runbook.schema.errors import UnappliedError
@@ -30,7 +39,6 @@ from django_runbook.text.cleaning import one_line
 from django_runbook.text.numbers import whole
 
 USAGE = 2
-REFUSED = 3
 STOPPED = 4
 
 
@@ -45,7 +53,7 @@ def seconds(text: str) -> float:
     return value
 
 
-class RecordedCommand(BaseCommand):
+class RecordedCommand(ExactCommand):
     """A command whose work is recorded in the ledger and can be stopped between two batches.
 
     ``handle`` opens ``running`` and hands what it yields to its service.
@@ -70,11 +78,12 @@ class RecordedCommand(BaseCommand):
         Raises ``CommandError`` with exit code 2 for ``--allow`` without ``--reason``, and those of
         ``in_one_line``.
         """
-        order, stop = _order(options), Stop(options.get("max_seconds"))
+        stop = Stop(options.get("max_seconds"))
+        order = replace(_order(options), waits=telling_once(self.stderr, stop))
         shown = Progress(self.stdout, options)
         with in_one_line(), on_signals(stop), shown:
-            require_applied()
-            if newer := said(unknown()):
+            connection.ensure_connection()  # a server that is not there is no reason to wait
+            if newer := said(breakable(stop, connection, _newer)):
                 self.stderr.write(newer)
             yield Running(order, stop, shown.took)
 
@@ -85,21 +94,33 @@ class RecordedCommand(BaseCommand):
         warnings: Iterable[str] = (),
         *,
         goes_on: str = "The next run goes on.",
+        see: str = "inv jobs.history",
     ) -> None:
         """End with the exit code of a run: 0, 1 for failed, 4 for stopped early.
 
-        ``goes_on`` says how what was stopped is gone on with.
+        ``goes_on`` says how what was stopped is gone on with, ``see`` where what failed is shown.
         """
         for warning in warnings:
             self.stderr.write(shown(warning))
         if status == Status.STOPPED:
             raise CommandError(f"Stopped by {one_line(reason)}. {goes_on}", returncode=STOPPED)
         if status == Status.FAILED:
-            raise CommandError(f"Failed: {one_line(reason)}. See 'inv jobs.history'.")
+            raise CommandError(f"Failed: {one_line(reason)}. See '{see}'.")
 
 
 class JobCommand(RecordedCommand):
-    """A recorded command that the limits may refuse."""
+    """A recorded command that the limits may refuse, and a clock that is wrong."""
+
+    @contextmanager
+    def running(self, options: Mapping[str, Any]) -> Iterator["Running"]:
+        """Compare this machine's clock with the database's first: cutoffs are made of it.
+
+        But for a dry run, which changes nothing.
+        """
+        with super().running(options) as run:
+            if not options.get("dry_run"):
+                breakable(run.stop, connection, lambda: require_clock(timezone.now()))
+            yield run
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add how a run is let through."""
@@ -113,7 +134,7 @@ class JobCommand(RecordedCommand):
         parser.add_argument("--reason", default="", help="Why; it is kept in the ledger.")
 
 
-class LedgerCommand(BaseCommand):
+class LedgerCommand(ExactCommand):
     """A command that only reads the ledger, which ``handle`` does inside ``reading``."""
 
     requires_system_checks = ()
@@ -145,6 +166,19 @@ class Running:
     watch: Watch
 
 
+def telling_once(out: OutputWrapper, stop: Stop) -> Callable[[str], str]:
+    """Return what says once that another run is waited for, and why the wait should end."""
+    told: set[str] = set()
+
+    def waits(line: str) -> str:
+        if line not in told:
+            out.write(shown(line))
+            told.add(line)
+        return stop.reason
+
+    return waits
+
+
 def require_command(name: str) -> None:
     """Raise ``CommandError`` with exit code 2 for a name that is no management command."""
     known = sorted(get_commands())
@@ -154,20 +188,38 @@ def require_command(name: str) -> None:
         raise CommandError(f"There is no management command '{name}'.{hint}", returncode=USAGE)
 
 
+class Skipped(CommandError):  # noqa: N818  # Django prints its name
+    """A start that had nothing to do: it is told, with exit code 0."""
+
+
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Raise ``CommandError``: exit code 3 for what was refused, 1 for what failed."""
+    """Raise ``CommandError``: exit code 3 for what was refused, 1 for what failed.
+
+    4 for what was to end before it began, and 0 for a start that ``overlap`` lets skip.
+    """
     try:
         yield
+    except SkippedError as skipped:
+        raise Skipped(shown(str(skipped)), returncode=0) from skipped
     except (RefusedError, UnappliedError) as refusal:
         raise CommandError(shown(str(refusal)), returncode=REFUSED) from refusal
+    except StoppedError as stopped:
+        raise CommandError(
+            f"Stopped by {one_line(str(stopped))}; nothing was changed.", returncode=STOPPED
+        ) from stopped
     except (FailedError, UnknownRunError, ConfigError) as failure:
         raise CommandError(shown(str(failure))) from failure
+
+
+def _newer() -> list[str]:
+    """Return the migrations that only the database has, where it has all of this code's."""
+    require_applied()
+    return unknown()
 
 
 def _order(options: Mapping[str, Any]) -> Order:
     allow, reason = options.get("allow"), options.get("reason") or ""
     if (allow is None) != (not reason):
         raise CommandError('--allow N and --reason "..." go together.', returncode=USAGE)
-    inside = os.environ.get(INSIDE)
-    return Order(who=Who.here(), allow=allow, reason=reason, inside=int(inside) if inside else None)
+    return Order(who=Who.here(), allow=allow, reason=reason, inside=os.environ.get(INSIDE))

@@ -1,18 +1,25 @@
 """One run, or one row's story, line by line."""
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django_runbook.jobs.ledger.history import RunDetails
+from django_runbook.jobs.ledger.pauses import paused_text
+from django_runbook.jobs.ledger.said import said
 from django_runbook.jobs.management.formats import duration, moment, second
 from django_runbook.jobs.models import Status
 from django_runbook.jobs.watch.explanations import RowChange, Story
+from django_runbook.jobs.watch.status import is_slot
 from django_runbook.text.cleaning import clean, one_line
+
+BROKEN = "(broken in the ledger)"
 
 
 def run_lines(details: RunDetails) -> Iterator[str]:
     """Yield everything about a run, a line for each thing, and what to do next."""
     run = details.state
+    words = _words(details.arguments)
     where = f"{details.user}@{details.host}, process {details.pid}"
     facts = {
         "run": f"{run.run} of {run.job}",
@@ -25,13 +32,17 @@ def run_lines(details: RunDetails) -> Iterator[str]:
         "who": f"{where}, {details.ci_url}" if details.ci_url else where,
         "token": details.token,
         "exclusive": details.exclusive and "yes",
-        "parameters": ", ".join(f"{name}={value}" for name, value in details.parameters.items()),
+        "parameters": _named(details.parameters),
+        "arguments": BROKEN if words is None else shlex.join(words),
         "change": change_text(details.change),
         "due": run.due is not None and f"{run.due:,}",
         "changed": f"{run.changed:,}",
+        "failed": details.failed and f"{details.failed:,} row(s) could not be changed",
         "batches": _batches(details),
         "allowed": run.allow is not None and f"{run.allow:,}: {one_line(run.allow_reason)}",
         "continues": run.continues and f"run {run.continues}",
+        "asked": details.stop_asked
+        and f"to end, {second(details.stop_asked)}, by {one_line(run.stop_reason)}",
         "undo of": run.undoes and f"run {run.undoes}",
         "undone by": run.undone_by and f"run {', '.join(map(str, run.undone_by))}",
         "next": next_step(details),
@@ -47,14 +58,38 @@ def run_lines(details: RunDetails) -> Iterator[str]:
 def next_step(details: RunDetails) -> str:
     """Return the command that goes on from a run that did not come to its end; empty for others."""
     run = details.state
-    if run.status in (Status.SUCCEEDED, Status.RUNNING):
+    if run.status in (Status.SUCCEEDED, Status.RUNNING, Status.SKIPPED):
         return ""
     if details.settled_by:
         return f"nothing: run {details.settled_by} has succeeded since"
+    if details.failed:
+        return f"inv jobs.show {run.run} --failed"
     if run.undoes:
         return f"inv jobs.undo {run.undoes}"
-    allow = f' -- --allow {run.due} --reason "..."' if run.status == Status.REFUSED else ""
-    return f"inv jobs.run {run.job}{allow if run.due else ''}"
+    slot = f"--slot={moment(run.slot)}" if run.slot and is_slot(run.job, run.slot) else ""
+    given = _words(details.arguments) or ()
+    words = shlex.join(given)
+    if run.status == Status.REFUSED and run.due:
+        others = shlex.join(_without_allowance(given))
+        words = f'{others} --allow {run.due} --reason "..."'.strip()
+    return " ".join(filter(None, (f"inv jobs.run {run.job}", slot, words and f"-- {words}")))
+
+
+def _words(arguments: Any) -> list[str] | None:
+    """Return the words of a command; None where the ledger is broken."""
+    is_right = isinstance(arguments, list) and all(isinstance(word, str) for word in arguments)
+    return list(arguments) if is_right else None
+
+
+def _without_allowance(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words of a command but ``--allow`` and ``--reason``, with their values."""
+    rest = iter(words)
+    for word in rest:
+        option, equals, _value = word.partition("=")
+        if option not in {"--allow", "--reason"}:
+            yield word
+        elif not equals:
+            next(rest, None)
 
 
 def story_lines(story: Story) -> Iterator[str]:
@@ -68,23 +103,36 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"As it stands, no run of {one_line(story.job)} will change it."
     elif story.next_slot:
         yield f"{story.job} will change it at {moment(story.next_slot)}, as it stands."
+    elif story.paused:
+        yield one_line(f"No run of {story.job} will change it: it is {paused_text(story.paused)}.")
     else:
         yield f"The next run of {story.job} after that will change it; it has no schedule."
 
 
 def change_text(change: Mapping[str, Any]) -> str:
     """Return from what to what a run changed rows, and of which model."""
-    return f"{change['model']}: {_fields(change['was'], change['to'])}" if change else ""
+    found = said(change)
+    if found is None:
+        return BROKEN if change else ""
+    kept = [f"{name} row by row" for name in found.kept]
+    fields = [_fields(found.was, found.to)] if found.to else []
+    return f"{found.model}: {', '.join([*fields, *kept])}"
 
 
 def _changed(change: RowChange) -> str:
     how = f"took run {change.undoes} back" if change.undoes else "changed it"
-    fields = _fields(change.was, change.to)
+    fields = _fields(change.was, change.to) or BROKEN
     return f"Run {change.run} of {change.job} {how} at {second(change.at)}: {fields}."
 
 
 def _fields(was: Mapping[str, Any], to: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {was.get(name, '?')} -> {value}" for name, value in to.items())
+
+
+def _named(values: Any) -> str:
+    if not isinstance(values, dict):
+        return BROKEN
+    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def _batches(details: RunDetails) -> str:

@@ -3,6 +3,7 @@
 import datetime
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from django_runbook.text.cleaning import clean, one_line
@@ -39,17 +40,27 @@ def duration(length: float | datetime.timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
 
 
-def aligned(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> Iterator[str]:
-    """Yield rows as lines with aligned columns; those numbered in ``right`` hold numbers."""
+def aligned(
+    rows: Sequence[Sequence[str]], *, right: Iterable[int] = (), least: Sequence[int] = ()
+) -> Iterator[str]:
+    """Yield rows as lines with aligned columns; those numbered in ``right`` hold numbers.
+
+    ``least`` is how wide the columns are at the least.
+    """
     rows = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    numbers = set(right)
+    numbers, wide = set(right), widths(rows, least)
     for row in rows:
         cells = (
             cell.rjust(width) if column in numbers else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for column, (cell, width) in enumerate(zip(row, wide, strict=True))
         )
         yield clean("  ".join(cells).rstrip())
+
+
+def widths(rows: Sequence[Sequence[str]], least: Sequence[int] = ()) -> list[int]:
+    """Return how wide the columns of some rows are, and ``least`` at the least."""
+    found = [max(len(one_line(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    return [max(both) for both in zip_longest(found, least, fillvalue=0)]
 
 
 def _plain(value: Any) -> Any:

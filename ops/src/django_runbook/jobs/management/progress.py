@@ -21,7 +21,7 @@ class Progress:
 
     def __init__(self, out: OutputWrapper, options: Mapping[str, Any]) -> None:
         self._out = out
-        quiet = bool(options.get("json")) or options.get("verbosity", 1) == 0
+        quiet = self._quiet = bool(options.get("json")) or options.get("verbosity", 1) == 0
         self._lines = not quiet and options.get("verbosity", 1) >= EACH_BATCH
         self._drawn = not quiet and not self._lines and sys.stderr.isatty()
         self._start = time.monotonic()
@@ -29,11 +29,23 @@ class Progress:
         self._task: Any = None
 
     def took(self, batch: loop.Progress) -> None:
-        """Show one batch."""
-        if self._lines:
+        """Show one batch; on standard error, what the next one waits for."""
+        if batch.waits:
+            if not self._quiet:
+                self._say(f"Waiting: {batch.waits}")
+        elif self._lines:
             self._out.write(line(batch))
         elif self._drawn:
             self._draw(batch)
+
+    def _say(self, line: str) -> None:
+        """Write a line that stays, above a bar that is drawn."""
+        console = getattr(self._bar, "console", None)
+        if console is not None:
+            console.print(line, highlight=False, markup=False)
+        else:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
     def _draw(self, batch: loop.Progress) -> None:
         if self._bar is None:

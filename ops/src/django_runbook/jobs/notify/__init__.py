@@ -1,1 +1,1 @@
-"""Tells those outside how a run came out."""
+"""Tells those outside how a run came out, and how the jobs are."""

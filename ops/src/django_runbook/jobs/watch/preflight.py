@@ -3,13 +3,9 @@
 import datetime
 from dataclasses import dataclass
 
-from django_runbook.jobs.database.clock import database_now
-from django_runbook.jobs.errors import RefusedError
+from django_runbook.jobs.database.clock import require_clock
 from django_runbook.schema.database.target import Target, require_applied, target
 from django_runbook.schema.history.unknown import unknown
-
-#: A cutoff comes from this machine's clock; a wrong one would end trials too early.
-MOST_SKEW = datetime.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +26,5 @@ def preflight(now: datetime.datetime) -> Preflight:
     Raises ``UnappliedError``, and ``RefusedError`` where the clocks are more than a minute apart.
     """
     require_applied()
-    skew = now - database_now()
-    if abs(skew) > MOST_SKEW:
-        raise RefusedError(
-            f"Refused: this machine's clock says {now:%Y-%m-%dT%H:%M:%SZ}, "
-            f"{_apart(skew)} the database's. Set the clock first."
-        )
+    skew = require_clock(now)
     return Preflight(target=target(), skew=round(skew.total_seconds(), 3), unknown=tuple(unknown()))
-
-
-def _apart(skew: datetime.timedelta) -> str:
-    way = "ahead of" if skew > datetime.timedelta() else "behind"
-    return f"{datetime.timedelta(seconds=round(abs(skew).total_seconds()))} {way}"

@@ -1,15 +1,17 @@
-"""`manage.py job_history`: the newest runs, newest first."""
+"""`manage.py job_history`: the newest runs, newest first, and the pauses of that time."""
 
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from django_runbook.jobs.ledger.history import history
+from django_runbook.jobs.ledger.history import RunState, stream
+from django_runbook.jobs.ledger.pauses import pauses
 from django_runbook.jobs.management.base import LedgerCommand
 from django_runbook.jobs.management.formats import as_json
-from django_runbook.jobs.management.tables import history_lines
+from django_runbook.jobs.management.tables import history_lines, pause_lines
 from django_runbook.text.cleaning import unbroken
 from django_runbook.text.numbers import whole
 
@@ -17,7 +19,9 @@ from django_runbook.text.numbers import whole
 class Command(LedgerCommand):
     """Prints one line for each run; two on a terminal that is too narrow for it."""
 
-    help = "Show the newest runs: status, times, rows, who, and what undid or continued them"
+    help = (
+        "Show the newest runs: status, times, rows, who, what undid or continued them; and pauses"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what to show."""
@@ -28,19 +32,42 @@ class Command(LedgerCommand):
         super().add_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Print the runs, or one JSON list."""
+        """Print the runs while they are read, or one JSON list."""
+        job = options["job"]
         with self.reading():
-            runs = history(options["job"], count=options["count"])
-        if options["json"]:
-            self.stdout.write(as_json([asdict(run) for run in runs]))
-            return
-        if not runs:
-            of = f" of {options['job']}" if options["job"] else ""
-            self.stdout.write(unbroken(f"The ledger has no run{of}."))
-            return
-        lines = history_lines(runs, folded=False)
-        width = max(map(len, lines))
-        if self.stdout.isatty() and width > shutil.get_terminal_size().columns:
-            lines = history_lines(runs, folded=True)
-        for line in lines:
-            self.stdout.write(line)
+            runs = _Seen(stream(job, count=options["count"]))
+            if options["json"]:
+                self._print_json(runs)
+                return
+            terminal = self.stdout.isatty()
+            columns = shutil.get_terminal_size().columns if terminal else None
+            for line in history_lines(runs, columns=columns):
+                self.stdout.write(line)
+            if runs.last is None:
+                of = f" of {job}" if job else ""
+                self.stdout.write(unbroken(f"The ledger has no run{of}."))
+            cut = runs.count == options["count"]  # there may be older ones
+            since = runs.last.started if cut and runs.last else None
+            for line in pause_lines(pauses(job, since=since)):
+                self.stdout.write(line)
+
+    def _print_json(self, runs: Iterable[RunState]) -> None:
+        between = "["
+        for run in runs:
+            self.stdout.write(between + as_json(asdict(run)), ending="")
+            between = ", "
+        self.stdout.write("]" if between == ", " else "[]")
+
+
+class _Seen(Iterator[RunState]):
+    """Hands runs on, counts them, and keeps the last one."""
+
+    def __init__(self, runs: Iterator[RunState]) -> None:
+        self._runs = runs
+        self.last: RunState | None = None
+        self.count = 0
+
+    def __next__(self) -> RunState:
+        self.last = next(self._runs)
+        self.count += 1
+        return self.last

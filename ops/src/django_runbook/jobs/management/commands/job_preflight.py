@@ -4,17 +4,18 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from django_runbook.jobs import registry
 from django_runbook.jobs.management.base import in_one_line, require_command
+from django_runbook.jobs.management.exact import ExactCommand
 from django_runbook.jobs.watch.preflight import preflight
 from django_runbook.schema.history.unknown import said
 from django_runbook.text.cleaning import unbroken
 
 
-class Command(BaseCommand):
+class Command(ExactCommand):
     """Prints the target; exit code 3 where something is in the way."""
 
     help = "Check what a job needs: the target, its migrations, the clock"

@@ -1,53 +1,74 @@
 """`manage.py run_job NAME [--slot …] [-- …]`: any management command, recorded in the ledger."""
 
 import datetime
-import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any, Never
+from argparse import SUPPRESS
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from django.core.management import get_commands, load_command_class
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.db import connection
 from django.utils import timezone
 
 from django_runbook.config import Job
 from django_runbook.jobs import registry
-from django_runbook.jobs.ledger.runs import Order, SlotTakenError
+from django_runbook.jobs.batches.stopping import Stop, breakable, on_signals
+from django_runbook.jobs.database.clock import require_clock
+from django_runbook.jobs.errors import SkippedError
+from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
+from django_runbook.jobs.management import slots, words
 from django_runbook.jobs.management.base import (
     USAGE,
-    JobCommand,
     in_one_line,
     require_command,
     seconds,
+    telling_once,
 )
-from django_runbook.jobs.models import Status
-from django_runbook.jobs.wrapped.command import CommandResult, run_command
-from django_runbook.schedule import slots
+from django_runbook.jobs.management.catching_up import CatchUp
+from django_runbook.jobs.management.exact import ExactCommand
+from django_runbook.jobs.management.starting import (
+    NOTHING,
+    Start,
+    as_json,
+    nothing_facts,
+    result_facts,
+    result_line,
+)
 from django_runbook.schema.database.target import require_applied
 from django_runbook.schema.secrets import shown
-from django_runbook.text.cleaning import one_line, unbroken
-
-LATEST = "latest"
+from django_runbook.text.cleaning import unbroken
 
 
-class Command(BaseCommand):
-    """Finds the job and its slot, runs it, prints how it came out."""
+class Command(ExactCommand):
+    """Finds the job and its slots, runs it, prints how it came out."""
 
     help = "Run a management command as a job: recorded, once for each slot, ended when too late"
     passed_on: Sequence[str] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the name, the slot, and what goes to the command."""
+        """Add the name, the slots, and what goes to the command."""
         parser.add_argument("name", help="The management command, such as expire_trials.")
-        parser.add_argument(
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument(
             "--slot",
             metavar="TIME",
-            help=f"The slot that this run is for, as in 2026-03-01T04:17Z, or '{LATEST}': "
-            "no other run can do it again.",
+            help=f"The slot that this run is for, as in 2026-03-01T04:17Z, or '{slots.LATEST}': "
+            "no other run can do it again. The command is told in RUNBOOK_SLOT.",
         )
+        which.add_argument(
+            "--slots",
+            metavar="FROM..TO",
+            help="Do each slot of a time that nobody has done, in their order, as in "
+            "2026-03-01..2026-03-07; the command is told which, in --as-of where it moves rows.",
+        )
+        parser.add_argument(
+            "--again", action="store_true", help="Take a slot over that is done; with --reason."
+        )
+        parser.add_argument("--reason", default="", help="Why; it is kept in the ledger.")
+        # For several pods of one slot: the first claims it, the others help.
+        parser.add_argument("--helps", action="store_true", help=SUPPRESS)
         parser.add_argument(
             "--max-seconds",
             type=seconds,
@@ -69,94 +90,106 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run it; the exit code is the command's own, 0 where the slot is done already."""
-        name, as_json = options["name"], options["json"]
+        name = options["name"]
         require_command(name)
-        argv = [sys.executable, sys.argv[0], name, *self.passed_on]
-        if "--dry-run" in self.passed_on:  # it changes nothing, and leaves no record
-            _become(argv, as_json=as_json)
+        _require_reason(options)
+        told = words.read(name, self.passed_on)
+        if told.does_nothing:  # it changes nothing, and leaves no record
+            self._become(options, told)
         self.stdout.flush()
-        with in_one_line():
-            require_applied()
+        stop = Stop()
+        with in_one_line(), on_signals(stop):
+            connection.ensure_connection()  # a server that is not there is no reason to wait
+            breakable(stop, connection, require_applied)
+            now = timezone.now()
+            breakable(stop, connection, lambda: require_clock(now))
             job = registry.job(name)
-            order = Order(who=Who.here(), slot=_slot(job, options["slot"], timezone.now()))
-            try:
-                result = run_command(
-                    job,
-                    argv,
-                    order=order,
-                    max_seconds=options["max_seconds"] or job.timeout_minutes * 60,
-                    out=sys.stderr.fileno() if as_json else sys.stdout.fileno(),
-                    err=sys.stderr.fileno(),
-                )
-            except SlotTakenError as taken:
-                self.stdout.write(_taken(taken) if as_json else unbroken(str(taken)))
-                return
-        self._finish(job, result, as_json=as_json)
+            start = self._start(job, options, stop, own=told.own)
+            order = Order(who=Who.here(), again=options["reason"])
+            if options["slots"] is not None:
+                found = slots.several(job, options["slots"], now)
+                as_of = told.takes_as_of and name in registry.transitions()
+                self._several(start, options, order, found, as_of=as_of)
+            else:
+                self._one(start, options, slots.ordered(order, job, options, now))
 
-    def _finish(self, job: Job, result: CommandResult, *, as_json: bool) -> None:
+    def _become(self, options: Mapping[str, Any], told: words.Words) -> None:
+        """Become the command; its own result is the JSON that was asked for, where it has one."""
+        if options["slots"] is not None:
+            raise CommandError(
+                "--slots is for runs, and this one would do nothing.", returncode=USAGE
+            )
+        wanted = options["json"] and told.one_json and "--json" not in self.passed_on
+        more = ["--json"] if wanted else []
+        argv = [sys.executable, sys.argv[0], options["name"], *self.passed_on, *more]
+        os.execv(argv[0], argv)
+
+    def _start(self, job: Job, options: Mapping[str, Any], stop: Stop, *, own: bool) -> Start:
+        return Start(
+            job=job,
+            words=tuple(self.passed_on),
+            max_seconds=options["max_seconds"] or job.timeout_minutes * 60,
+            out=(sys.stderr if options["json"] else sys.stdout).fileno(),
+            err=sys.stderr.fileno(),
+            own=own,
+            waits=telling_once(self.stderr, stop),
+        )
+
+    def _one(self, start: Start, options: Mapping[str, Any], order: Order) -> None:
+        """Run it once. What a scheduler starts beside another, or in a pause, is no failure."""
+        try:
+            result = start.run(order)
+        except NOTHING as nothing:
+            if order.again or (order.slot is None and not isinstance(nothing, SkippedError)):
+                raise  # a person is there, and is not to think that it is done
+            facts = nothing_facts(start.job, order.slot, nothing)
+            self.stdout.write(as_json(facts) if options["json"] else unbroken(str(nothing)))
+            return
         for warning in result.warnings:
             self.stderr.write(shown(warning))
-        if as_json:
-            following = slots.after(job, timezone.now())
-            facts = {"job": job.name, **asdict(result), "next_slot": following}
-            self.stdout.write(json.dumps(facts, default=datetime.datetime.isoformat))
+        if options["json"]:
+            self.stdout.write(as_json(result_facts(start.job, result)))
         else:
-            self.stderr.write(_line(job, result))
-        if result.code:
-            sys.stdout.flush()
-            sys.exit(result.code)
+            self.stderr.write(result_line(start.job, result))
+        _end(result.code)
+
+    def _several(
+        self,
+        start: Start,
+        options: Mapping[str, Any],
+        order: Order,
+        found: Sequence[datetime.datetime],
+        *,
+        as_of: bool,
+    ) -> None:
+        """Run it for each slot, and say what is left also where that ends early."""
+        repeated = [f"--reason={options['reason']}", "--again"] if options["again"] else []
+        if options["max_seconds"]:
+            repeated.append(f"--max-seconds={options['max_seconds']:g}")
+        if as_of and any(word.startswith(words.AS_OF) for word in self.passed_on):
+            raise CommandError("--slots says --as-of itself; leave it out.", returncode=USAGE)
+        work = CatchUp(start, order, as_of, repeated, list(found))
+        try:
+            work.run(lambda line: self.stderr.write(shown(unbroken(line))))
+        finally:
+            if options["json"]:
+                self.stdout.write(as_json(work.as_facts()))
+            else:
+                self.stderr.write(shown(work.summary()))
+        _end(work.code)
 
 
-def _become(argv: list[str], *, as_json: bool) -> Never:
-    """Become the command; its own result is the JSON that was asked for, where it has one."""
-    name = argv[2]
-    has_json = isinstance(load_command_class(get_commands()[name], name), JobCommand)
-    wanted = ["--json"] if as_json and has_json and "--json" not in argv else []
-    os.execv(argv[0], [*argv, *wanted])
+def _require_reason(options: Mapping[str, Any]) -> None:
+    """Raise ``CommandError`` with exit code 2 where what belongs together is not."""
+    if options["again"] != bool(options["reason"].strip()):
+        raise CommandError('--again and --reason "..." go together.', returncode=USAGE)
+    if options["again"] and options["slot"] is None and options["slots"] is None:
+        raise CommandError("--again is for a slot: add --slot or --slots.", returncode=USAGE)
+    if options["helps"] and options["slot"] is None:
+        raise CommandError("--helps is for a slot: add --slot.", returncode=USAGE)
 
 
-def _line(job: Job, result: CommandResult) -> str:
-    """Say in one line how it came out."""
-    how = Status(result.status).label
-    why = f": {one_line(result.reason)}" if result.reason else ""
-    return f"Run {result.run} of {job.name}: {how} after {result.seconds:.1f} s{why}"
-
-
-def _taken(taken: SlotTakenError) -> str:
-    """Return the run that has the slot as JSON."""
-    shown = {
-        "job": taken.slot.job,
-        "slot": taken.slot.at.isoformat(),
-        "status": "TAKEN",
-        "run": taken.holder and taken.holder.pk,
-        "reason": str(taken),
-    }
-    return json.dumps(shown)
-
-
-def _slot(job: Job, text: str | None, now: datetime.datetime) -> datetime.datetime | None:
-    """Return the slot that is meant. Raises ``CommandError`` with exit code 2 for one that is not.
-
-    A slot of the future is none: nothing may run before its time.
-    """
-    if text is None:
-        return None
-    if job.cron is None:
-        raise CommandError(
-            f"{job.name} has no slots: give it a cron under [tool.django-runbook.jobs.{job.name}].",
-            returncode=USAGE,
-        )
-    newest = slots.latest(job, now)
-    if text == LATEST:
-        return newest
-    try:
-        at = datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
-    except (ValueError, OverflowError):  # the first and the last year have no other zones
-        at = None
-    if at is None or at > now or not slots.is_slot(job, at):
-        raise CommandError(
-            f"--slot {text} is no slot of {job.name} that has come (cron {job.cron}, "
-            f"{job.timezone}). The newest is {newest:%Y-%m-%dT%H:%MZ}.",
-            returncode=USAGE,
-        )
-    return at
+def _end(code: int) -> None:
+    if code:
+        sys.stdout.flush()
+        sys.exit(code)

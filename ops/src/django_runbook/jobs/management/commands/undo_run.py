@@ -1,18 +1,26 @@
 """`manage.py undo_run RUN`: what a run changed, put back."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import connection
 from django.utils import timezone
 
-from django_runbook.jobs.batches.undo import UndoResult, undo_run
+from django_runbook.jobs.batches.stopping import Stop, breakable
+from django_runbook.jobs.batches.undo import UndoPlan, UndoResult, plan_undo, undo_run
+from django_runbook.jobs.errors import StoppedError
 from django_runbook.jobs.management.base import RecordedCommand
+from django_runbook.jobs.management.details import change_text
 from django_runbook.jobs.management.formats import as_json, moment
 from django_runbook.jobs.watch.status import due_now, next_slot
 from django_runbook.schema.guard.commands import add_confirm, confirmed
 from django_runbook.text.numbers import whole
+
+#: Runs that are named beside the number of rows that they own.
+MOST_NAMED = 3
 
 
 class Command(RecordedCommand):
@@ -31,10 +39,10 @@ class Command(RecordedCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Undo the run; exit code 3 where that is refused, 4 where it was stopped early."""
         with self.running(options) as run:
-            confirmed(options, f"Undo run {options['run']} in")
+            plan = breakable(run.stop, connection, lambda: plan_undo(options["run"]))
+            confirmed(options, _action(plan))
             done = undo_run(options["run"], order=run.order, stop=run.stop, watch=run.watch)
-            now = timezone.now()
-            due, slot = due_now(done.job, now), next_slot(done.job, now)
+            due, slot = _coming(done.job, run.stop)
         if options["json"]:
             self.stdout.write(as_json({**asdict(done), "due_now": due, "next_slot": slot}))
         else:
@@ -43,11 +51,29 @@ class Command(RecordedCommand):
         self.finish(done.status, done.reason, done.warnings, goes_on=goes_on)
 
 
+def _coming(job: str, stop: Stop) -> tuple[int | None, datetime.datetime | None]:
+    """Return how many rows are due now, if that can be waited for, and the next slot."""
+    now = timezone.now()
+    slot = next_slot(job, now)
+    try:
+        return breakable(stop, connection, lambda: due_now(job, now)), slot
+    except StoppedError:
+        return None, slot
+
+
+def _action(plan: UndoPlan) -> str:
+    """Say what is about to happen; the guard says where."""
+    batches = "1 batch" if plan.batches == 1 else f"{plan.batches:,} batches"
+    what = change_text(plan.change).replace(": ", ", ", 1)
+    return f"Undo run {plan.run} of {plan.job}: {what}, {plan.rows:,} row(s) in {batches}, in"
+
+
 def _lines(done: UndoResult, due: int | None, slot: datetime.datetime | None) -> str:
     """Say what was put back, what was left and why, and what comes of it."""
     of = f"{done.changed:,} row(s) that run {done.undoes} of {done.job} changed"
     lines = [f"Put back {done.restored:,} of {of}; this is run {done.run}."]
-    lines += [f"Left alone: {count:,} row(s), {why}." for why, count in done.others.items()]
+    if done.others:
+        lines.append(_left_alone(done))
     if done.left:
         lines.append(f"Not looked at: {done.left:,} row(s).")
     if due:
@@ -57,3 +83,21 @@ def _lines(done: UndoResult, due: int | None, slot: datetime.datetime | None) ->
             "unless its rule, its schedule or the rows are changed before."
         )
     return "\n".join(lines)
+
+
+def _left_alone(done: UndoResult) -> str:
+    """Say why rows were left alone, the most frequent reason first, and which runs own them."""
+    by_count = sorted(done.others.items(), key=lambda item: (-item[1], item[0]))
+    reasons = (f"{count:,} {why}{_by(done.owners.get(why, {}))}" for why, count in by_count)
+    return f"Left alone: {sum(done.others.values()):,} row(s): {', '.join(reasons)}."
+
+
+def _by(owners: Mapping[int, int]) -> str:
+    """Name the runs with most rows, in the order of their numbers, and how many more there are."""
+    if not owners:
+        return ""
+    most = sorted(sorted(owners, key=lambda run: (-owners[run], run))[:MOST_NAMED])
+    named, more = list(map(str, most)), len(owners) - len(most)
+    last = f"{more:,} more" if more else named.pop()
+    runs = f"{', '.join(named)} and {last}" if named else last
+    return f" by run{'s' if len(owners) > 1 else ''} {runs}"

@@ -1,0 +1,1 @@
+"""What an undo believes, puts back, and leaves alone."""

@@ -1,0 +1,1 @@
+"""An app of somebody's project, whose commands do what jobs do at night."""

@@ -1,8 +1,16 @@
 """What can be refused or go wrong in the jobs app."""
 
+from django_runbook.text.cleaning import unbroken
+
 
 class RefusedError(Exception):
-    """A guard forbids the run; nothing was changed. The message says which, and how to go on."""
+    """A guard forbids the run; nothing was changed. The message says which, and how to go on.
+
+    In one line, whatever the names in it are made of.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(unbroken(message))
 
 
 class StoppedError(Exception):

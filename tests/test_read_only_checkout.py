@@ -92,7 +92,6 @@ WRITING = (
     "dev.static",
     "fix",
     "graph",
-    "release.build",
 )
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.samples import create_sample_accounts
 from django_runbook.jobs import run_transition
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.models import Run
 from tests.factories import UserFactory
 from users.jobs import FILL_DISPLAY_NAMES

@@ -62,7 +62,7 @@ def ledger() -> int:
 
 def portable() -> int:
     """Run the job as on any other engine, through the ORM."""
-    from django_runbook.jobs.batches import postgresql
+    from django_runbook.jobs.batches.rows import postgresql
 
     with mock.patch.object(postgresql, "fits", return_value=False):
         return ledger()
@@ -93,7 +93,7 @@ def names() -> int:
 
 def portable_names() -> int:
     """Run the backfill as on any other engine, through the ORM."""
-    from django_runbook.jobs.batches import postgresql
+    from django_runbook.jobs.batches.rows import postgresql
 
     with mock.patch.object(postgresql, "fits", return_value=False):
         return names()

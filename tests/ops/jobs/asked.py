@@ -37,7 +37,7 @@ def expiry() -> Callable[..., Any]:
 
 def undoing() -> Callable[..., Any]:
     """Return what undoes the first run."""
-    from django_runbook.jobs.batches.undo import undo_run
+    from django_runbook.jobs.batches.undo.undo_run import undo_run
     from django_runbook.jobs.models import Run
 
     return partial(undo_run, Run.objects.filter(undoes=None).earliest("pk").pk)

@@ -90,7 +90,7 @@ def go() -> dict[str, Any]:
 
 def put_back() -> list[str]:
     """Undo all runs, the newest first; return the names."""
-    from django_runbook.jobs.batches.undo import undo_run
+    from django_runbook.jobs.batches.undo.undo_run import undo_run
     from django_runbook.jobs.models import Run
 
     for run in Run.objects.filter(undoes=None, changed__gt=0).order_by("-pk"):

@@ -90,7 +90,8 @@ def any_time() -> None:
 
 def adapt(size: int = SMALL, *, overlap: str = "share") -> None:
     """Let batches have this size, and the job no limit on its share; its runs may not overlap."""
-    from django_runbook.jobs.batches import loop, run_transition, undo
+    from django_runbook.jobs.batches import loop, run_transition
+    from django_runbook.jobs.batches.undo.undo_run import undo_run
 
     loop.FIRST_SIZE = loop.LARGEST_SIZE = loop.LARGEST_PORTABLE = size
     declared = run_transition.declared_job
@@ -99,4 +100,4 @@ def adapt(size: int = SMALL, *, overlap: str = "share") -> None:
         unlimited = {"max_share": None, "max_times_median": None}
         return dataclasses.replace(declared(name), overlap=overlap, **unlimited)
 
-    run_transition.declared_job = undo.declared_job = job
+    run_transition.declared_job = undo_run.declared_job = job

@@ -10,7 +10,7 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from accounts.models import Account, Status
 from accounts.services import expire_trials
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.errors import FailedError, RefusedError
 from django_runbook.jobs.models import Run
 from tests.ops.jobs import books

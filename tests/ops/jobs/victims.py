@@ -54,7 +54,7 @@ def run(order: Any = None) -> dict[str, Any]:
 
 def undo() -> dict[str, Any]:
     """Undo the first run; say how it came out."""
-    from django_runbook.jobs.batches.undo import undo_run
+    from django_runbook.jobs.batches.undo.undo_run import undo_run
     from django_runbook.jobs.models import Run
 
     done = undo_run(Run.objects.filter(undoes=None).earliest("pk").pk)

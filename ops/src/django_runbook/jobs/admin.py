@@ -13,7 +13,7 @@ from django_runbook.config import ConfigError, of_settings
 from django_runbook.jobs.database.clock import database_now
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.ledger import retention
-from django_runbook.jobs.ledger.history import status, with_pulse
+from django_runbook.jobs.ledger.reading.history import status, with_pulse
 from django_runbook.jobs.models import Pause, Run, Slot
 
 

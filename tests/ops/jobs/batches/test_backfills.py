@@ -9,9 +9,9 @@ from django.db.models import Case, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Upper
 from django.db.models.signals import post_save
 
-from django_runbook.jobs.batches import postgresql
+from django_runbook.jobs.batches.rows import postgresql
 from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.models import Run
 from tests.ops.jobs import shelf
 from tests.ops.jobs.shelf import Item, Maker, Tag

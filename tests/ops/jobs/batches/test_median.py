@@ -7,7 +7,7 @@ import pytest
 from accounts.services import expire_trials
 from django_runbook.jobs import Order
 from django_runbook.jobs.errors import RefusedError
-from django_runbook.jobs.ledger import queries
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.models import Run
 from tests.factories import AccountFactory
 from tests.ops.jobs import books

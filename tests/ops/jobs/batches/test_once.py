@@ -8,7 +8,7 @@ from django.db.models import F
 from django_runbook.config import ConfigError
 from django_runbook.jobs.batches.preview import preview_transition
 from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.errors import FailedError, RefusedError
 from django_runbook.jobs.ledger import leases, runs
 from django_runbook.jobs.ledger.runs import Order
@@ -193,7 +193,7 @@ def test_rows_that_failed_are_tried_by_the_next_run():
 
 def test_rows_behind_a_hopeless_end_are_not_taken_for_tried(monkeypatch):
     """The cursor stands on the last row that was tried."""
-    monkeypatch.setattr("django_runbook.jobs.batches.failures.MOST_IN_A_ROW", 2)
+    monkeypatch.setattr("django_runbook.jobs.batches.rows.failures.MOST_IN_A_ROW", 2)
     network = []
 
     def fill(rows):

@@ -10,7 +10,7 @@ from accounts.services import expire_trials
 from django_runbook.jobs.batches import prune
 from django_runbook.jobs.batches.prune import Removal, preview_prune, prune_runs
 from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.database.clock import database_now
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.models import Batch, Run, Slot, Status

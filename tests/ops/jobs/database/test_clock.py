@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.services import expire_trials
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.database import clock
 from django_runbook.jobs.database.clock import database_now, require_clock
 from django_runbook.jobs.errors import RefusedError

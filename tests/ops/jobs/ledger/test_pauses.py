@@ -8,7 +8,7 @@ from django_runbook.jobs.database.clock import database_now
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.ledger import pauses
 from django_runbook.jobs.ledger.pauses import PausedError, PauseState, pause, resume
-from django_runbook.jobs.ledger.recording import recorded
+from django_runbook.jobs.ledger.recording.recording import recorded
 from django_runbook.jobs.ledger.runs import Order, open_run
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.models import Pause, Run

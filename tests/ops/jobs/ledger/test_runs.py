@@ -9,9 +9,9 @@ from django.db import connection
 from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
 from accounts.services import expire_trials
-from django_runbook.jobs.batches import changes, paging
 from django_runbook.jobs.batches.loop import Progress
 from django_runbook.jobs.batches.passes import transition
+from django_runbook.jobs.batches.rows import changes, paging
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.database.clock import Now
 from django_runbook.jobs.errors import RefusedError

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.services import expire_trials
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.errors import RefusedError, UnknownRunError
 from django_runbook.jobs.ledger import stops
-from django_runbook.jobs.ledger.history import details, history
+from django_runbook.jobs.ledger.reading.history import details, history
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.models import Run, Status
 from tests.ops.jobs import books, waiting

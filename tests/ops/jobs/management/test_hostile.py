@@ -14,7 +14,7 @@ from accounts.jobs import EXPIRE_TRIALS
 from django_runbook.config import Job
 from django_runbook.jobs import Explanation
 from django_runbook.jobs.ledger import runs
-from django_runbook.jobs.ledger.recording import recorded
+from django_runbook.jobs.ledger.recording.recording import recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management.details import story_lines

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_runbook.jobs.ledger import queries
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.management import tables
 from django_runbook.jobs.models import Run
 from tests.ops.jobs.management.printed import CI, DAY, HOUR, SLOT, run

@@ -163,7 +163,7 @@ def test_bad_rows_fail_the_command_and_can_be_asked_for(run):
 
 def test_list_of_failed_rows_says_what_it_leaves_out(run, monkeypatch):
     """And what a run without any has."""
-    monkeypatch.setattr("django_runbook.jobs.batches.failures.MOST_LISTED", 1)
+    monkeypatch.setattr("django_runbook.jobs.batches.rows.failures.MOST_LISTED", 1)
 
     def all_bad(_rows):
         raise ValueError("no")

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from django_runbook.jobs.ledger import outcomes
+from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.watch.status import check
 from tests.ops.jobs.past_runs import DAY, HOUR, INSTANT, MINUTE, SLOT, declare_fixture, ran
 

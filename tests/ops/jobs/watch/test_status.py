@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
 from django_runbook.config import Job
-from django_runbook.jobs.ledger import outcomes
+from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.models import Run, Slot
 from django_runbook.jobs.watch.overdue import Overdue
 from django_runbook.jobs.watch.status import (

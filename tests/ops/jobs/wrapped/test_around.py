@@ -10,9 +10,10 @@ from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
 from django_runbook.config import Job
 from django_runbook.jobs import run_transition
-from django_runbook.jobs.batches.undo import undo_run
-from django_runbook.jobs.ledger import around, runs
-from django_runbook.jobs.ledger.recording import recorded
+from django_runbook.jobs.batches.undo.undo_run import undo_run
+from django_runbook.jobs.ledger import runs
+from django_runbook.jobs.ledger.recording import around
+from django_runbook.jobs.ledger.recording.recording import recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Lease, Run, Slot, Status
 from tests.ops.jobs.books import DAY, NOW

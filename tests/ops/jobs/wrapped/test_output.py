@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.db.utils import load_backend
 
-from django_runbook.jobs.ledger.recording import UNWRITTEN, recorded
+from django_runbook.jobs.ledger.recording.recording import UNWRITTEN, recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Run
 from django_runbook.jobs.wrapped.command import run_command

@@ -9,7 +9,7 @@ from django.db import connection
 
 from django_runbook.config import Job
 from django_runbook.jobs.ledger import leases, runs
-from django_runbook.jobs.ledger.rebuilt import Standing, beat, is_there, write_again
+from django_runbook.jobs.ledger.recording.rebuilt import Standing, beat, is_there, write_again
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Lease, Run, Slot, Status
 from django_runbook.jobs.wrapped import pulse

@@ -7,7 +7,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import Error, models
 
 from django_runbook.config import ConfigError
-from django_runbook.jobs.batches import paging, values
+from django_runbook.jobs.batches.rows import paging, values
 from django_runbook.jobs.registry import SOME_TIME, Transition, field_of, is_computed
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django_runbook.config import Job
 from django_runbook.jobs.errors import RefusedError
-from django_runbook.jobs.ledger import queries
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.registry import Transition
 
 #: Fewer rows than this are compared with nothing but ``max_due``: small numbers vary.

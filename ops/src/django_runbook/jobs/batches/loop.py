@@ -8,9 +8,9 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import changes
-from django_runbook.jobs.batches.changes import Changed
-from django_runbook.jobs.batches.failures import Failures, RowError
+from django_runbook.jobs.batches.rows import changes
+from django_runbook.jobs.batches.rows.changes import Changed
+from django_runbook.jobs.batches.rows.failures import Failures, RowError
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.batches.throttle import Throttle
 from django_runbook.jobs.database import timeouts

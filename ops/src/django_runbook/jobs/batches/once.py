@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from django_runbook.jobs.errors import RefusedError
-from django_runbook.jobs.ledger import leases, rows
+from django_runbook.jobs.ledger import leases
+from django_runbook.jobs.ledger.reading import rows
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.registry import Transition, field_of
 

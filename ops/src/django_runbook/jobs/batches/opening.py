@@ -10,7 +10,7 @@ from django_runbook.config import Job
 from django_runbook.jobs.batches.stopping import Stop, breakable
 from django_runbook.jobs.database.faults import Fault
 from django_runbook.jobs.ledger.heart import beating
-from django_runbook.jobs.ledger.recording import Recording, recorded
+from django_runbook.jobs.ledger.recording.recording import Recording, recorded
 from django_runbook.jobs.ledger.runs import Order
 
 

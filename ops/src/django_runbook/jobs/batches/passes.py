@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import paging
-from django_runbook.jobs.batches.failures import Failures
 from django_runbook.jobs.batches.loop import TARGET_SECONDS, Pace, Watch, Work
+from django_runbook.jobs.batches.rows import paging
+from django_runbook.jobs.batches.rows.failures import Failures
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.batches.throttle import Throttle
 from django_runbook.jobs.models import Run

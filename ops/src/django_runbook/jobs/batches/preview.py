@@ -8,9 +8,10 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, Error, connections, transaction
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import checking, limits, once, paging
-from django_runbook.jobs.batches.changes import RowWork
-from django_runbook.jobs.batches.failures import RowError
+from django_runbook.jobs.batches import checking, limits, once
+from django_runbook.jobs.batches.rows import paging
+from django_runbook.jobs.batches.rows.changes import RowWork
+from django_runbook.jobs.batches.rows.failures import RowError
 from django_runbook.jobs.batches.stopping import Stop, breakable
 from django_runbook.jobs.database import timeouts
 from django_runbook.jobs.database.faults import one_line

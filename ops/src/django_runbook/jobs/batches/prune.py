@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 from django_runbook.jobs.batches.loop import Pace, Progress, Watch
 from django_runbook.jobs.batches.opening import opened
 from django_runbook.jobs.batches.stopping import Stop, breakable
-from django_runbook.jobs.ledger import queries, retention
+from django_runbook.jobs.ledger import retention
 from django_runbook.jobs.ledger.heart import fence
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.registry import job as declared_job

@@ -8,20 +8,21 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 
 from django_runbook.config import ConfigError, Job
-from django_runbook.jobs.batches import checking, limits, once, paging, passes
-from django_runbook.jobs.batches.failures import Failures
+from django_runbook.jobs.batches import checking, limits, once, passes
 from django_runbook.jobs.batches.loop import Watch
 from django_runbook.jobs.batches.opening import opened
 from django_runbook.jobs.batches.passes import transition
+from django_runbook.jobs.batches.rows import paging
+from django_runbook.jobs.batches.rows.failures import Failures
 from django_runbook.jobs.batches.stopping import Stop, breakable
 from django_runbook.jobs.batches.throttle import Throttle
 from django_runbook.jobs.database.clock import require_clock
 from django_runbook.jobs.ledger import runs
-from django_runbook.jobs.ledger.around import within
 from django_runbook.jobs.ledger.heart import plain
-from django_runbook.jobs.ledger.recording import Recording
+from django_runbook.jobs.ledger.reading.said import taken_over
+from django_runbook.jobs.ledger.recording.around import within
+from django_runbook.jobs.ledger.recording.recording import Recording
 from django_runbook.jobs.ledger.runs import Order
-from django_runbook.jobs.ledger.said import taken_over
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.registry import Transition
 from django_runbook.jobs.registry import job as declared_job

@@ -1,1 +1,1 @@
-"""The runs and their slots: opened, recorded, closed, and read."""
+"""The runs of the jobs: who may run, which slot, until when; recorded, read and pruned."""

@@ -18,7 +18,8 @@ from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from django_runbook.jobs.errors import RefusedError
-from django_runbook.jobs.ledger import outcomes, queries, runs
+from django_runbook.jobs.ledger import runs
+from django_runbook.jobs.ledger.reading import outcomes, queries
 from django_runbook.jobs.ledger.slots import SETTLED
 from django_runbook.jobs.models import Batch, FailedRow, Run, Slot, Status
 

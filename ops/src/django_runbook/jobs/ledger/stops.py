@@ -7,8 +7,8 @@ from django.db import connections
 from django_runbook.jobs.database.clock import Now
 from django_runbook.jobs.database.faults import patiently
 from django_runbook.jobs.errors import RefusedError
-from django_runbook.jobs.ledger import queries
-from django_runbook.jobs.ledger.history import status, with_pulse
+from django_runbook.jobs.ledger.reading import queries
+from django_runbook.jobs.ledger.reading.history import status, with_pulse
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.models import Run, Status
 from django_runbook.schema.secrets import masked

@@ -24,7 +24,7 @@ from django_runbook.jobs.errors import (
     StoppedError,
     UnknownRunError,
 )
-from django_runbook.jobs.ledger.around import INSIDE
+from django_runbook.jobs.ledger.recording.around import INSIDE
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management.exact import REFUSED, ExactCommand

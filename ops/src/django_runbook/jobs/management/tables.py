@@ -6,8 +6,8 @@ Columns are as wide as what stands in them, and nothing is cut: a narrow termina
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from django_runbook.jobs.ledger.history import RunState
 from django_runbook.jobs.ledger.pauses import PauseState, paused_text
+from django_runbook.jobs.ledger.reading.history import RunState
 from django_runbook.jobs.management.formats import aligned, duration, moment, widths
 from django_runbook.jobs.models import Status
 from django_runbook.jobs.watch.status import Health, JobState

@@ -9,9 +9,9 @@ from django.db.models import Model
 
 from django_runbook.config import Job
 from django_runbook.jobs import registry
-from django_runbook.jobs.ledger import rows
 from django_runbook.jobs.ledger.pauses import PauseState, pauses, slots_outside
-from django_runbook.jobs.ledger.said import said, said_of_row
+from django_runbook.jobs.ledger.reading import rows
+from django_runbook.jobs.ledger.reading.said import said, said_of_row
 from django_runbook.jobs.models import Batch
 from django_runbook.jobs.registry import Transition
 

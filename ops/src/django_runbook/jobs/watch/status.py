@@ -7,9 +7,9 @@ from itertools import islice
 
 from django_runbook.config import Job
 from django_runbook.jobs import registry
-from django_runbook.jobs.ledger import outcomes, queries
-from django_runbook.jobs.ledger.history import RunState, state, status
 from django_runbook.jobs.ledger.pauses import PauseState, pauses, slots_outside
+from django_runbook.jobs.ledger.reading import outcomes, queries
+from django_runbook.jobs.ledger.reading.history import RunState, state, status
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.watch.overdue import Overdue, overdue
 from django_runbook.schedule import slots

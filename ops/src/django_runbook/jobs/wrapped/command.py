@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django_runbook.config import Job
 from django_runbook.jobs.batches.stopping import Stop, breakable, on_signals
 from django_runbook.jobs.database.faults import Fault, patiently
-from django_runbook.jobs.ledger.around import environment
-from django_runbook.jobs.ledger.recording import SOON, Recording, recorded
+from django_runbook.jobs.ledger.recording.around import environment
+from django_runbook.jobs.ledger.recording.recording import SOON, Recording, recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Run
 from django_runbook.jobs.wrapped.output import Output

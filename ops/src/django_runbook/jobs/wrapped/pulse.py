@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from django_runbook.jobs.database.faults import one_line
 from django_runbook.jobs.ledger.heart import asked_to_stop
-from django_runbook.jobs.ledger.rebuilt import Standing, beat, write_again
+from django_runbook.jobs.ledger.recording.rebuilt import Standing, beat, write_again
 from django_runbook.jobs.models import Run
 
 BEAT_SECONDS = 3.0  # so soon does an end come that somebody asks for in the ledger

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from django_runbook.jobs.ledger.history import RunState, stream
 from django_runbook.jobs.ledger.pauses import pauses
+from django_runbook.jobs.ledger.reading.history import RunState, stream
 from django_runbook.jobs.management.base import LedgerCommand
 from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.management.tables import history_lines, pause_lines

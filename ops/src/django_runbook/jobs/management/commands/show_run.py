@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from django_runbook.jobs.ledger.history import details
-from django_runbook.jobs.ledger.queries import get_run
-from django_runbook.jobs.ledger.rows import batch_ids
+from django_runbook.jobs.ledger.reading.history import details
+from django_runbook.jobs.ledger.reading.queries import get_run
+from django_runbook.jobs.ledger.reading.rows import batch_ids
 from django_runbook.jobs.management.base import LedgerCommand
 from django_runbook.jobs.management.details import next_step, run_lines
 from django_runbook.jobs.management.formats import as_json

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_runbook.jobs.batches.stopping import Stop, breakable
-from django_runbook.jobs.batches.undo import UndoPlan, UndoResult, plan_undo, undo_run
+from django_runbook.jobs.batches.undo.undo_run import UndoPlan, UndoResult, plan_undo, undo_run
 from django_runbook.jobs.errors import StoppedError
 from django_runbook.jobs.management.base import RecordedCommand
 from django_runbook.jobs.management.details import change_text

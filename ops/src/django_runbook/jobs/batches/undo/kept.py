@@ -6,7 +6,7 @@ from typing import Any
 from django.core.validators import DecimalValidator
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
-from django_runbook.jobs.batches import values
+from django_runbook.jobs.batches.rows import values
 from django_runbook.jobs.errors import BrokenLedgerError
 from django_runbook.jobs.models import LARGEST, Batch
 from django_runbook.text.cleaning import storable

@@ -5,9 +5,9 @@ from django.db import IntegrityError, ProgrammingError, connection
 from django.db.models import F, Value
 from django.db.models.functions import Upper
 
-from django_runbook.jobs.batches import failures
+from django_runbook.jobs.batches.rows import failures
 from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.batches.undo import undo_run
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.models import Batch, FailedRow, Run
 from tests.ops.jobs import shelf
 from tests.ops.jobs.books import execute

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import Error, connections, transaction
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import paging
+from django_runbook.jobs.batches.rows import paging
 from django_runbook.jobs.database.faults import is_of_a_row, one_line
 from django_runbook.jobs.models import FailedRow, Run
 from django_runbook.text.cleaning import storable

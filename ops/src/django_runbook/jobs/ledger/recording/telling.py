@@ -8,7 +8,7 @@ from threading import Thread, Timer
 from django.db import Error
 
 from django_runbook.config import Job
-from django_runbook.jobs.ledger import outcomes
+from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.notify import notices, pings
 from django_runbook.jobs.notify.monitor import Monitor

@@ -9,8 +9,9 @@ from django.db.models.functions import Upper
 from accounts.models import Account
 from django_runbook.config import ConfigError
 from django_runbook.jobs import registry
-from django_runbook.jobs.batches import checking, paging
+from django_runbook.jobs.batches import checking
 from django_runbook.jobs.batches.preview import preview_transition
+from django_runbook.jobs.batches.rows import paging
 from django_runbook.jobs.checks import check_transitions
 from django_runbook.jobs.models import Run
 from tests.factories import UserFactory

@@ -10,10 +10,10 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import Q
 
-from django_runbook.jobs.batches.undoing.kept import kept_values
+from django_runbook.jobs.batches.undo.kept import kept_values
 from django_runbook.jobs.errors import BrokenLedgerError, RefusedError
-from django_runbook.jobs.ledger import rows
-from django_runbook.jobs.ledger.keys import Keys
+from django_runbook.jobs.ledger.reading import rows
+from django_runbook.jobs.ledger.reading.keys import Keys
 from django_runbook.jobs.models import Batch, Run, Status
 from django_runbook.jobs.registry import Change, Transition, field_of, transitions
 

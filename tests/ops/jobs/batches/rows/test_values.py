@@ -11,7 +11,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils import timezone
 
-from django_runbook.jobs.batches import values
+from django_runbook.jobs.batches.rows import values
 from tests.ops.jobs.shelf import Item, Tag
 
 pytestmark = pytest.mark.engines("sqlite", "postgresql")

@@ -10,7 +10,7 @@ from statistics import median
 from django.db.models import F, Q, QuerySet
 
 from django_runbook.jobs.database.clock import MOST_SKEW
-from django_runbook.jobs.ledger.history import status, with_pulse
+from django_runbook.jobs.ledger.reading.history import status, with_pulse
 from django_runbook.jobs.ledger.slots import SETTLED
 from django_runbook.jobs.models import Run, Slot, Status
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django_runbook.config import Config, Job, Notify
 from django_runbook.jobs.database.clock import database_now
 from django_runbook.jobs.errors import FailedError, FencedError, RefusedError
-from django_runbook.jobs.ledger import outcomes
-from django_runbook.jobs.ledger.recording import recorded
+from django_runbook.jobs.ledger.reading import outcomes
+from django_runbook.jobs.ledger.recording.recording import recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.models import Run, Status

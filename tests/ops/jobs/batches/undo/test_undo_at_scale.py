@@ -14,8 +14,8 @@ from django.db import connection
 
 from accounts.jobs import EXPIRE_TRIALS
 from accounts.models import Account
-from django_runbook.jobs.batches.undo import undo_run
-from django_runbook.jobs.ledger import rows
+from django_runbook.jobs.batches.undo.undo_run import undo_run
+from django_runbook.jobs.ledger.reading import rows
 from django_runbook.jobs.models import Batch, Run, Status
 from tests.ops.jobs import books
 

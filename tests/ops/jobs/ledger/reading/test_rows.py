@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, models
 from django.test.utils import isolate_apps
 
-from django_runbook.jobs.ledger.keys import family
-from django_runbook.jobs.ledger.rows import batches_that_changed, changed_later
+from django_runbook.jobs.ledger.reading.keys import family
+from django_runbook.jobs.ledger.reading.rows import batches_that_changed, changed_later
 from django_runbook.jobs.models import Batch, Run, Status
 from users.models import User
 

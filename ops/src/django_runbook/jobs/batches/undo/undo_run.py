@@ -7,18 +7,19 @@ from typing import Any, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Q
 
-from django_runbook.jobs.batches.failures import Failures
 from django_runbook.jobs.batches.loop import Pace, Watch, Work
 from django_runbook.jobs.batches.opening import opened
+from django_runbook.jobs.batches.rows.failures import Failures
 from django_runbook.jobs.batches.stopping import Stop, breakable
-from django_runbook.jobs.batches.undoing import undoable
-from django_runbook.jobs.batches.undoing.left_alone import LeftAlone
-from django_runbook.jobs.batches.undoing.putting_back import PutBack
-from django_runbook.jobs.batches.undoing.undoable import Back, Piece
+from django_runbook.jobs.batches.undo import undoable
+from django_runbook.jobs.batches.undo.left_alone import LeftAlone
+from django_runbook.jobs.batches.undo.putting_back import PutBack
+from django_runbook.jobs.batches.undo.undoable import Back, Piece
 from django_runbook.jobs.errors import BrokenLedgerError
-from django_runbook.jobs.ledger import queries, rows, runs
-from django_runbook.jobs.ledger.recording import Recording
-from django_runbook.jobs.ledger.rows import Newest
+from django_runbook.jobs.ledger import runs
+from django_runbook.jobs.ledger.reading import queries, rows
+from django_runbook.jobs.ledger.reading.rows import Newest
+from django_runbook.jobs.ledger.recording.recording import Recording
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Batch, Run, Status
 from django_runbook.jobs.registry import job as declared_job

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_runbook.jobs.ledger import queries, retention, runs
+from django_runbook.jobs.ledger import retention, runs
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.models import Run, Slot
 from tests.benchmarks import ledgers
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.batches.undo import undo_run
-from django_runbook.jobs.batches.undoing import putting_back
+from django_runbook.jobs.batches.undo import putting_back
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.models import Batch, FailedRow, Run
 from tests.ops.jobs import books, shelf
 from tests.ops.jobs.shelf import Item, Maker

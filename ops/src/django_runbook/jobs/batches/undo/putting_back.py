@@ -7,12 +7,12 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import changes, values
-from django_runbook.jobs.batches.changes import Changed
-from django_runbook.jobs.batches.failures import Failures, Trial
-from django_runbook.jobs.batches.undoing.undoable import Back, Piece
+from django_runbook.jobs.batches.rows import changes, values
+from django_runbook.jobs.batches.rows.changes import Changed
+from django_runbook.jobs.batches.rows.failures import Failures, Trial
+from django_runbook.jobs.batches.undo.undoable import Back, Piece
 from django_runbook.jobs.errors import BrokenLedgerError
-from django_runbook.jobs.ledger.keys import Keys
+from django_runbook.jobs.ledger.reading.keys import Keys
 from django_runbook.jobs.models import Batch, Run
 from django_runbook.jobs.registry import Change, field_of
 

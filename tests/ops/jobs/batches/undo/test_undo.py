@@ -11,9 +11,10 @@ from django_runbook.jobs import registry
 from django_runbook.jobs.batches import loop
 from django_runbook.jobs.batches.passes import transition
 from django_runbook.jobs.batches.stopping import Stop
-from django_runbook.jobs.batches.undo import UndoResult, undo_run
+from django_runbook.jobs.batches.undo.undo_run import UndoResult, undo_run
 from django_runbook.jobs.errors import RefusedError, UnknownRunError
-from django_runbook.jobs.ledger import rows, runs
+from django_runbook.jobs.ledger import runs
+from django_runbook.jobs.ledger.reading import rows
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.models import Batch, Run, Status

@@ -9,7 +9,7 @@ from django.db import Error, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_runbook.jobs.batches.undo import plan_undo, undo_run
+from django_runbook.jobs.batches.undo.undo_run import plan_undo, undo_run
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.models import Batch, Run, Status
 from django_runbook.jobs.registry import Change

@@ -7,9 +7,9 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from django_runbook.jobs.batches.loop import Work
-from django_runbook.jobs.batches.undoing.undoable import Back, Piece
-from django_runbook.jobs.ledger.keys import Keys
-from django_runbook.jobs.ledger.rows import TOGETHER, Newest
+from django_runbook.jobs.batches.undo.undoable import Back, Piece
+from django_runbook.jobs.ledger.reading.keys import Keys
+from django_runbook.jobs.ledger.reading.rows import TOGETHER, Newest
 from django_runbook.jobs.models import Batch, Run
 
 #: States that are told by name; what is more has "changed since".

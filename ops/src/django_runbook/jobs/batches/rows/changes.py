@@ -11,8 +11,8 @@ from typing import Any
 from django.db import Error, connections
 from django.db.models import QuerySet
 
-from django_runbook.jobs.batches import paging, postgresql, values
-from django_runbook.jobs.batches.failures import Failures, RowError, Trial
+from django_runbook.jobs.batches.rows import paging, postgresql, values
+from django_runbook.jobs.batches.rows.failures import Failures, RowError, Trial
 from django_runbook.jobs.models import Batch, Run
 from django_runbook.jobs.registry import Change, field_of
 

@@ -9,7 +9,7 @@ from django.db import connections, models, transaction
 from django.db.models import Func, Q, QuerySet, Value
 
 from django_runbook.jobs.errors import BrokenLedgerError
-from django_runbook.jobs.ledger.keys import Keys, family
+from django_runbook.jobs.ledger.reading.keys import Keys, family
 from django_runbook.jobs.models import LARGEST, Batch, Run
 
 #: Rows of a run that are looked at together: so many fit into memory whatever the run's size.

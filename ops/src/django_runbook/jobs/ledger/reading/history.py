@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 
-from django_runbook.jobs.ledger import queries
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.ledger.runs import stale
 from django_runbook.jobs.models import Run, Status
 

@@ -13,10 +13,11 @@ from django_runbook.config import Job
 from django_runbook.jobs.database import timeouts
 from django_runbook.jobs.database.faults import PATIENCE, fault, one_line, patiently
 from django_runbook.jobs.errors import FailedError, FencedError, RefusedError, StoppedError
-from django_runbook.jobs.ledger import rebuilt, runs
-from django_runbook.jobs.ledger.around import adopt, around
+from django_runbook.jobs.ledger import runs
+from django_runbook.jobs.ledger.recording import rebuilt
+from django_runbook.jobs.ledger.recording.around import adopt, around
+from django_runbook.jobs.ledger.recording.telling import Telling
 from django_runbook.jobs.ledger.runs import Order
-from django_runbook.jobs.ledger.telling import Telling
 from django_runbook.jobs.models import Run, Status
 from django_runbook.schema.database.files import require_file
 from django_runbook.schema.secrets import masked

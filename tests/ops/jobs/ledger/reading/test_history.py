@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_runbook.jobs.ledger.history import RunState, details, history
+from django_runbook.jobs.ledger.reading.history import RunState, details, history
 from django_runbook.jobs.models import Run
 from tests.ops.jobs.past_runs import DAY, HOUR, MINUTE, SLOT, declare_fixture, ran
 

@@ -7,7 +7,7 @@ import pytest
 from accounts.services import expire_trials
 from django_runbook.config import Job
 from django_runbook.jobs.database.clock import database_now
-from django_runbook.jobs.ledger import outcomes
+from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.watch.status import check
 from tests.factories import AccountFactory

@@ -1,0 +1,1 @@
+"""The rows of one batch: found, locked, changed, and what they were."""

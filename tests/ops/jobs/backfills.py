@@ -1,10 +1,7 @@
 """Backfills that are killed before each of their statements, and put back: started as a script."""
 
-import gc
-import itertools
 import json
 import os
-import signal
 import sys
 from collections import Counter
 from typing import Any
@@ -12,7 +9,12 @@ from typing import Any
 import django
 
 from tests.commands import ROOT, Commands, Done
-from tests.ops.jobs.forks import Killer, adapt, any_time, careless, ended, forked
+from tests.ops.jobs.forks import (
+    adapt,
+    any_time,
+    careless,
+    kill_at_each_statement,
+)
 
 COUNT = 5
 JOB = "mark"
@@ -130,24 +132,10 @@ def sweep(way: str) -> None:
         print(json.dumps(facts), end=", ")
         clear()
 
-    def victim(number: int) -> None:
-        Killer(number).install()
-        go()
-
     go()  # what is imported and compiled here is not so in each fork
     put_back()
     clear()
-    gc.freeze()
-    print("[", end="")
-    for number in itertools.count(1):
-        code = ended(forked(lambda: victim(number)))  # noqa: B023  # called at once
-        assert code in {0, -signal.SIGKILL}, code
-        if code == 0:
-            print(json.dumps("the end"), end=", ")
-        assert ended(forked(again)) == 0
-        if code == 0:
-            break
-    print("0]")
+    kill_at_each_statement(go, again)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime
+import gc
+import itertools
 import json
 import os
 import signal
@@ -68,6 +70,29 @@ class Killer:
         if not self.left:
             print(json.dumps(statement[:60]), end=", ", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at_each_statement(work: Callable[[], object], again: Callable[[], object]) -> None:
+    """Kill this before its first statement, its second, ... in forks; look ``again`` each time.
+
+    Prints a JSON list: a statement, what ``again`` prints, the next statement, ..., 0.
+    """
+    gc.freeze()
+    print("[", end="")
+    for number in itertools.count(1):
+
+        def victim(number: int = number) -> None:
+            Killer(number).install()
+            work()
+
+        code = ended(forked(victim))
+        assert code in {0, -signal.SIGKILL}, code
+        if code == 0:
+            print(json.dumps("the end"), end=", ")
+        assert ended(forked(again)) == 0
+        if code == 0:
+            break
+    print("0]")
 
 
 def careless() -> None:

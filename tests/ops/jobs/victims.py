@@ -1,7 +1,5 @@
 """Processes that are killed, or that run beside each other: started by tests as a script."""
 
-import gc
-import itertools
 import json
 import os
 import random
@@ -16,7 +14,14 @@ from typing import Any
 import django
 
 from tests.commands import ROOT, Commands, Done
-from tests.ops.jobs.forks import Killer, adapt, any_time, careless, ended, forked
+from tests.ops.jobs.forks import (
+    adapt,
+    any_time,
+    careless,
+    ended,
+    forked,
+    kill_at_each_statement,
+)
 
 
 def start(commands: Commands, url: str, *argv: str) -> Done:
@@ -85,25 +90,11 @@ def sweep(what: str, overlap: str = "share") -> None:
         print(json.dumps(facts), end=", ")
         prepare()
 
-    def victim(number: int) -> None:
-        Killer(number).install()
-        work()
-
     books.stage(5)
     prepare()
     work()  # what is imported and compiled here is not so in each fork
     prepare()
-    gc.freeze()
-    print("[", end="")
-    for number in itertools.count(1):
-        code = ended(forked(lambda: victim(number)))  # noqa: B023  # called at once
-        assert code in {0, -signal.SIGKILL}, code
-        if code == 0:
-            print(json.dumps("the end"), end=", ")
-        assert ended(forked(again)) == 0
-        if code == 0:
-            break
-    print("0]")
+    kill_at_each_statement(work, again)
 
 
 def shoot(times: str) -> None:

@@ -2,10 +2,10 @@
 
 import datetime
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from cronsim import CronSim
@@ -13,14 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_runbook.config import ConfigError, Job, Schedule
-from django_runbook.schedule import crontab, kubernetes, slots, systemd
+from django_runbook.schedule import crontab, kubernetes, systemd
 from tests.ops.schedule.goldens import DAILY, FOLDER, JOBS, MIXED, SCHEDULE, TEXTS, WEEKLY
 
 START = datetime.datetime(2026, 2, 20, tzinfo=datetime.UTC)
-#: Where systemd is installed; without it, the events are read by the tests alone.
-SYSTEMD = shutil.which("systemd-analyze")
-needs_systemd = pytest.mark.skipif(not SYSTEMD, reason="systemd is not installed")
-CRONS = ["17 4 * * *", "*/20 */6 1-7 * *", "5 23 28 2 *", "7 1,22 * 1-6 1-5", "1 3 1,15 * 0"]
 
 
 def words(expression):
@@ -98,50 +94,6 @@ def test_each_form_carries_the_declared_times(expression, zone):
     assert events == [((minutes, hours, day, months, week), zone) for day, week in either]
 
 
-@needs_systemd
-@pytest.mark.parametrize("expression", CRONS)
-def test_systemd_counts_the_same_slots(expression):
-    """The next ones, as `systemd-analyze calendar` says and as the ledger has them."""
-    told = set()
-    for event in systemd.events(expression, "UTC"):
-        done = subprocess.run(
-            [
-                SYSTEMD,
-                "calendar",
-                "--iterations=12",
-                f"--base-time={START - slots.SECOND:%Y-%m-%d %H:%M:%S} UTC",
-                event,
-            ],
-            env={"TZ": "UTC"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found = re.findall(r"(?:Next elapse|Iter\. #\d+): \w+ (\S+ \S+) UTC", done.stdout)
-        assert len(found) == 12
-        told |= {datetime.datetime.fromisoformat(f"{time}Z") for time in found}
-    job = Job(name="expire_trials", cron=expression)
-    assert sorted(told)[:12] == slots.upcoming(job, START - slots.SECOND, 12)
-
-
-@needs_systemd
-def test_systemd_accepts_the_units(tmp_path):
-    """`systemd-analyze verify` has nothing to say, and finds the service well shut in."""
-    program = tmp_path / "inv"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    files = []
-    for job in JOBS.values():
-        for name, text in systemd.render(job, SCHEDULE, str(tmp_path)).items():
-            (tmp_path / name).write_text(text)
-            files.append(str(tmp_path / name))
-    done = subprocess.run([SYSTEMD, "verify", *files], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    shut_in = [SYSTEMD, "security", "--offline=true", "--threshold=25", files[0]]
-    done = subprocess.run(shut_in, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-
-
 def test_units_refuse_a_folder_that_they_would_misread():
     """A space ends a path in a unit."""
     with pytest.raises(ConfigError) as error:
@@ -204,9 +156,8 @@ def test_crontab_mails_that_the_folder_is_gone():
 @pytest.mark.parametrize("job", JOBS.values(), ids=list(JOBS))
 def test_kubernetes_accepts_the_manifest(job):
     """Valid by the schema of the oldest release that has it all, and of the newest known."""
-    validate = pytest.importorskip("kubernetes_validate")
-    for version in ("1.33", validate.latest_version()):
-        validate.validate(manifest(job), version, strict=True)
+    for version in ("1.33", kubernetes_validate.latest_version()):
+        kubernetes_validate.validate(manifest(job), version, strict=True)
 
 
 def test_kubernetes_shuts_the_pod_in():

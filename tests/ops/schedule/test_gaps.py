@@ -1,9 +1,6 @@
 """The hour that daylight saving skips: a slot in it is started for right after, in every export."""
 
 import datetime
-import re
-import shutil
-import subprocess
 
 import pytest
 import yaml
@@ -14,8 +11,6 @@ from django_runbook.schedule.gaps import after_gaps
 from tests.ops.schedule.clocks import CHANGES, job, utc
 from tests.ops.schedule.goldens import SCHEDULE
 
-SYSTEMD = shutil.which("systemd-analyze")
-needs_systemd = pytest.mark.skipif(not SYSTEMD, reason="systemd is not installed")
 NIGHTLY = Job(name="tidy", cron="30 2 * * *", timezone="Europe/Berlin", safety_hours=None)
 SAID = "# Right after the hour that daylight saving skips, for its slot:"
 
@@ -67,19 +62,3 @@ def test_each_export_says_or_does_it():
     assert workflow["on"]["schedule"][-1] == {"cron": "7 3 * 3 0", "timezone": "Europe/Berlin"}
     manifest = kubernetes.render(NIGHTLY, SCHEDULE)
     assert "# Kubernetes starts nothing in the hour that daylight saving skips" in manifest
-
-
-@needs_systemd
-def test_systemd_skips_the_gap_and_starts_after_it():
-    """What is declared elapses on no time of that day; what is added does, behind the slot."""
-    slot = slots.latest(NIGHTLY, utc("2026-03-29T12:00Z"))
-    assert slot == utc("2026-03-29T01:00Z")
-    lines = re.findall("OnCalendar=(.+)", systemd.timer(NIGHTLY))
-    elapses = []
-    for event in lines:
-        done = subprocess.run(
-            [SYSTEMD, "calendar", "--base-time=2026-03-28 23:00:00 UTC", event],
-            env={"TZ": "UTC"}, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        elapses.append(re.search(r"Next elapse: \w+ (\S+ \S+) UTC", done.stdout)[1])
-    assert elapses == ["2026-03-30 00:30:00", "2026-03-29 01:07:00"]

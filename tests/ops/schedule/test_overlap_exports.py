@@ -1,8 +1,6 @@
 """`overlap` is declared once: no scheduler does something else by default."""
 
 import dataclasses
-import shutil
-import subprocess
 
 import pytest
 import yaml
@@ -12,8 +10,6 @@ from django_runbook.schedule import crontab, github, kubernetes, slots, systemd
 from tests.ops.schedule.goldens import DAILY, SCHEDULE, WEEKLY
 from tests.ops.schedule.workflows import workflow
 
-SYSTEMD = shutil.which("systemd-analyze")
-needs_systemd = pytest.mark.skipif(not SYSTEMD, reason="systemd is not installed")
 OVERLAPS = ["share", "skip", "wait"]
 SAYS = {
     "share": "A start while another run is under way shares its rows (overlap).",
@@ -55,20 +51,6 @@ def test_systemd_sees_afterwards_to_what_came_meanwhile(overlap):
     ]
     alone = systemd.service(declared(DAILY, overlap), SCHEDULE, "/srv/shop")
     assert alone.count("ExecStart=") == 1
-
-
-@needs_systemd
-def test_systemd_accepts_two_commands(tmp_path):
-    """One after the other; the units have nothing that it does not know."""
-    program = tmp_path / "inv"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    files = []
-    for name, text in systemd.render(CLOSE, SCHEDULE, str(tmp_path)).items():
-        (tmp_path / name).write_text(text)
-        files.append(str(tmp_path / name))
-    done = subprocess.run([SYSTEMD, "verify", *files], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("overlap", OVERLAPS)

@@ -103,35 +103,8 @@ def test_what_no_database_can_hold_is_escaped(empty):
     assert kept.reason == kept.output == kept.allow_reason == shown
 
 
-def test_output_with_nul_is_kept(empty, tmp_path):
-    """A command that prints binary data is recorded, and shown."""
-    body = r"import sys; sys.stdout.buffer.write(b'a\0b\xff\x1b[2J\n::error::x')"
-    with (tmp_path / "out").open("w+") as file:
-        result = run_command(
-            Job(name="tidy"),
-            [sys.executable, "-IS", "-c", body],
-            order=Order(),
-            max_seconds=20,
-            out=file.fileno(),
-            err=file.fileno(),
-        )
-    kept = Run.objects.get(pk=result.run)
-    assert kept.output == "a\\x00b\ufffd\x1b[2J\n::error::x"
-    out = StringIO()
-    call_command("show_run", result.run, stdout=out)
-    assert out.getvalue().endswith("  a\\x00b\ufffd\\x1b[2J\n  \\x3a:error::x\n")
-
-
-def test_no_secret_reaches_the_ledger(empty, tmp_path, monkeypatch, settings):
-    """Of what a command prints, neither passwords by their shape nor the process's own secrets."""
-    settings.SECRET_KEY = "the/key of settings"
-    monkeypatch.setenv("DEPLOY_TOKEN", "s3cr3t-of-env")
-    monkeypatch.setenv("BROKER_URL", "amqp://me:hun/t@er2@host/x")
-    said = (
-        "postgres://me:p@ss/w0rd@host/x password=hunter22 s3cr3t-of-env hun/t@er2 "
-        "the/key of settings Authorization: Bearer abcdefgh"
-    )
-    body = f"print('x' * 30_000); print({said!r})"
+def ran(body: str) -> Run:
+    """Run this Python as a job; return its run."""
     with Path(os.devnull).open("w") as file:
         result = run_command(
             Job(name="tidy"),
@@ -141,7 +114,30 @@ def test_no_secret_reaches_the_ledger(empty, tmp_path, monkeypatch, settings):
             out=file.fileno(),
             err=file.fileno(),
         )
-    kept = Run.objects.get(pk=result.run).output
+    return Run.objects.get(pk=result.run)
+
+
+def test_output_with_nul_is_kept(empty):
+    """A command that prints binary data is recorded, and shown."""
+    body = r"import sys; sys.stdout.buffer.write(b'a\0b\xff\x1b[2J\n::error::x')"
+    kept = ran(body)
+    assert kept.output == "a\\x00b\ufffd\x1b[2J\n::error::x"
+    out = StringIO()
+    call_command("show_run", kept.pk, stdout=out)
+    assert out.getvalue().endswith("  a\\x00b\ufffd\\x1b[2J\n  \\x3a:error::x\n")
+
+
+def test_no_secret_reaches_the_ledger(empty, monkeypatch, settings):
+    """Of what a command prints, neither passwords by their shape nor the process's own secrets."""
+    settings.SECRET_KEY = "the/key of settings"
+    monkeypatch.setenv("DEPLOY_TOKEN", "s3cr3t-of-env")
+    monkeypatch.setenv("BROKER_URL", "amqp://me:hun/t@er2@host/x")
+    said = (
+        "postgres://me:p@ss/w0rd@host/x password=hunter22 s3cr3t-of-env hun/t@er2 "
+        "the/key of settings Authorization: Bearer abcdefgh"
+    )
+    body = f"print('x' * 30_000); print({said!r})"
+    kept = ran(body).output
     end = "postgres://me:***@host/x password=*** *** *** *** Authorization: Bearer ***\n"
     assert kept.endswith(f"x\n{end}")
     assert len(kept) == 10_000

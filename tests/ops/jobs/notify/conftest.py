@@ -12,6 +12,16 @@ from tests.ops.jobs.notify.mail_server import MailServer, Server
 from tests.ops.jobs.notify.monitoring import Sentry, Watcher, given_up
 
 
+def serving(server, made):
+    """Let a server serve in a thread while ``made`` is used."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.closing.set()
+    server.shutdown()
+    thread.join()
+
+
 @pytest.fixture
 def watcher():
     """Yield a server on this machine, and wait for what still talks to it."""
@@ -32,12 +42,7 @@ def watcher():
 
     with Quiet(("127.0.0.1", 0), Handler) as server:
         made = Watcher(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield made
-        made.closing.set()
-        server.shutdown()
-        thread.join()
+        yield from serving(server, made)
 
 
 @pytest.fixture
@@ -45,12 +50,7 @@ def mails():
     """Yield a mail server on this machine."""
     made = MailServer()
     with Server(made) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield made
-        made.closing.set()
-        server.shutdown()
-        thread.join()
+        yield from serving(server, made)
 
 
 @pytest.fixture(autouse=True)

@@ -89,10 +89,27 @@ def test_files_are_short():
     assert {name: lines for name, lines in long.items() if lines > 250} == {}
 
 
-def test_readme_has_the_table_of_the_tasks():
-    """The table in README.md is the one that the tasks make: `inv readme` writes it."""
-    text = (ROOT / "README.md").read_text("utf-8")
+def test_docs_have_the_table_of_the_tasks():
+    """The table in docs/tasks.md is the one that the tasks make: `inv readme` writes it."""
+    text = (ROOT / "docs/tasks.md").read_text("utf-8")
     assert readme.table(ns) in text
+
+
+def test_pages_lead_to_pages_that_are_there():
+    """Each relative link of a page names a file, and each page of docs/ is named by the README."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]
+    linked = {
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r"\]\(([^):#]+)\)", page.read_text("utf-8"))
+    }
+    assert [link for link in linked if not link.is_file()] == []
+    assert set(ROOT.glob("docs/**/*.md")) <= linked
+
+
+def test_readme_is_short():
+    """Its first screen sells; the rest has pages of its own."""
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
 
 
 def test_kit_root_package_is_empty():

@@ -1,4 +1,4 @@
-"""Settings of the product, from the environment and `.env`. README.md lists every variable.
+"""Settings of the product, from the environment and `.env`. docs/settings.md lists every variable.
 
 Safe by default: DEBUG is off, and nothing starts without SECRET_KEY and DATABASE_URL.
 """

@@ -1,4 +1,4 @@
-"""`inv readme`: the table of tasks in README.md, made from the tasks themselves."""
+"""`inv readme`: the table of tasks in README.md or docs/, made from the tasks themselves."""
 
 import re
 from pathlib import Path
@@ -16,11 +16,9 @@ BLOCK = f"(?s){re.escape(BEGIN)}.*{re.escape(END)}"
 
 @task(help={"check": "Write nothing; fail where the table is not that of the tasks."})
 def readme(c: Context, check: bool = False) -> None:
-    """Write the table of tasks into README.md."""
-    file = Path(c.config.runbook.root) / "README.md"
+    """Write the table of tasks into README.md, or docs/."""
+    file = _file(Path(c.config.runbook.root))
     old = file.read_text("utf-8")
-    if not re.search(BLOCK, old):
-        raise Exit(f"{file} has no lines '{BEGIN}' and '{END}' to write between.", code=1)
     new = re.sub(BLOCK, lambda _match: f"{BEGIN}\n{table(program.collection)}\n{END}", old)
     if new == old:
         return
@@ -36,6 +34,18 @@ def table(collection: Collection) -> str:
     """Return a Markdown table of every task with its words, options and line of help."""
     rows = [_row(name, collection) for name in sorted(collection.task_names)]
     return "\n".join(["| task | what it does | words and options |", "|---|---|---|", *rows])
+
+
+def _file(root: Path) -> Path:
+    """Return the file that has the lines to write between. Raises ``Exit`` where none has."""
+    files = [root / "README.md", *sorted(root.glob("docs/**/*.md"))]
+    for file in files:
+        if file.is_file() and re.search(BLOCK, file.read_text("utf-8")):
+            return file
+    raise Exit(
+        f"Neither {files[0]} nor a page of docs/ has lines '{BEGIN}' and '{END}' to write between.",
+        code=1,
+    )
 
 
 def _row(name: str, collection: Collection) -> str:

@@ -125,7 +125,7 @@ def _workflows(c: Context, *, check: bool) -> dict[str, str]:
     with _in_one_line(c):
         texts = {job.name: github.render(job, config.schedule) for job in jobs}
         texts[github.STATUS_NAME] = github.render_status(config.schedule)
-    return {str(WORKFLOWS / f"{name}.yml"): text for name, text in texts.items()}
+    return {github.file_name(name): text for name, text in texts.items()}
 
 
 def _read(root: Path) -> dict[str, str]:

@@ -11,7 +11,8 @@ from accounts.services import expire_trials
 from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.errors import RefusedError, UnknownRunError
 from django_runbook.jobs.ledger import stops
-from django_runbook.jobs.ledger.reading.history import details, history
+from django_runbook.jobs.ledger.reading.details import details
+from django_runbook.jobs.ledger.reading.history import history
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.models import Run, Status
 from tests.ops.jobs import books, waiting
@@ -60,7 +61,7 @@ def test_ledger_shows_who_asked(db):
         run=run.pk, job="tidy", reason="me@laptop (inv jobs.stop)", again=False
     )
     assert stops.ask_to_stop(run.pk, who=WHO, reason="now").again
-    assert history()[0].stop_reason == "me@laptop (inv jobs.stop)"
+    assert next(history()).stop_reason == "me@laptop (inv jobs.stop)"
     run.refresh_from_db()
     assert details(run.pk).stop_asked == run.stop_asked
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django_runbook.jobs.ledger.pauses import paused_text
-from django_runbook.jobs.ledger.reading.history import RunDetails
+from django_runbook.jobs.ledger.reading.details import RunDetails
 from django_runbook.jobs.ledger.reading.said import said
 from django_runbook.jobs.management.formats import duration, moment, second
 from django_runbook.jobs.models import Status

@@ -2,7 +2,8 @@
 
 import pytest
 
-from django_runbook.jobs.ledger.reading.history import RunState, details, history
+from django_runbook.jobs.ledger.reading.details import details
+from django_runbook.jobs.ledger.reading.history import RunState, history
 from django_runbook.jobs.models import Run
 from tests.ops.jobs.past_runs import DAY, HOUR, MINUTE, SLOT, declare_fixture, ran
 
@@ -19,7 +20,7 @@ def test_history_shows_runs_as_they_stand(declare):
     ran("REFUSED", SLOT + 3 * HOUR, undoes=first)
     lost = ran("RUNNING", SLOT + DAY, heartbeat=SLOT + DAY + MINUTE, continues=first)
     ran(job="another")
-    shown = history("expire_trials")
+    shown = list(history("expire_trials"))
     assert [(run.run, run.status, run.seconds) for run in shown] == [
         (lost.pk, "LOST", 60.0),
         (undo.pk + 1, "REFUSED", 60.0),
@@ -50,7 +51,8 @@ def test_history_shows_runs_as_they_stand(declare):
     )
     assert [run.job for run in history(count=2)] == ["another", "expire_trials"]
     Run.objects.filter(pk=undo.pk).delete()
-    assert (history()[-1].undone_by, history()[-1].undone) == ((undo.pk - 1,), False)
+    *_, oldest = history()
+    assert (oldest.undone_by, oldest.undone) == ((undo.pk - 1,), False)
 
 
 def test_history_costs_two_queries_however_long_it_is(declare, django_assert_num_queries):
@@ -58,7 +60,7 @@ def test_history_costs_two_queries_however_long_it_is(declare, django_assert_num
     for _ in range(5):
         ran(started=SLOT)
     with django_assert_num_queries(2):
-        assert len(history()) == 5
+        assert len(list(history())) == 5
 
 
 def test_run_is_settled_by_the_next_success_of_its_kind(declare):
@@ -70,3 +72,12 @@ def test_run_is_settled_by_the_next_success_of_its_kind(declare):
     assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (None, again.pk)
     success = ran("SUCCEEDED", SLOT)
     assert (details(first.pk).settled_by, details(undo.pk).settled_by) == (success.pk, again.pk)
+
+
+def test_run_for_a_time_of_the_past_settles_none(declare):
+    """It does not cover what the failed one was for; the next one does."""
+    failed = ran("FAILED", SLOT, slot=SLOT)
+    ran("SUCCEEDED", SLOT + MINUTE, covers=SLOT - DAY)
+    assert details(failed.pk).settled_by is None
+    success = ran("SUCCEEDED", SLOT + MINUTE, covers=SLOT + MINUTE)
+    assert details(failed.pk).settled_by == success.pk

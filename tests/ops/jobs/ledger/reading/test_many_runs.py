@@ -48,7 +48,6 @@ READS = {
     "show_run": command("show_run", "2"),
     "job_names": queries.job_names,
     "last_due": lambda: queries.last_due("expire_trials", queries.NIGHTS),
-    "last_success": lambda: queries.last_success("always_fail"),
     "mark_lost": lambda: runs.mark_lost("retired"),
     "unfinished": lambda: runs.unfinished("always_fail", None),
     "needed": lambda: retention.needed("always_fail"),

@@ -1,11 +1,11 @@
 """What the ledger says of runs, as it is shown to people and programs."""
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.ledger.runs import stale
@@ -42,79 +42,13 @@ class RunState:
     undone: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """How many rows the batches of a run changed, and when the first and the last was committed."""
+def history(job: str | None = None, *, count: int = 20) -> Iterator[RunState]:
+    """Yield the newest runs, newest first, of one job where it is named, while they are read.
 
-    smallest: int
-    largest: int
-    first: datetime.datetime
-    last: datetime.datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunDetails:
-    """Everything about a run but its rows.
-
-    ``settled_by`` is the run that has done since what this one did not: the next of the job, or of
-    the undo, that succeeded.
+    Two queries for each page, and one page in memory.
     """
-
-    state: RunState
-    heartbeat: datetime.datetime
-    exclusive: bool
-    token: str
-    user: str
-    host: str
-    pid: int
-    ci_url: str
-    parameters: Mapping[str, Any]
-    arguments: Sequence[str]
-    cutoff: datetime.datetime | None
-    change: Mapping[str, Any]
-    sizes: Sizes | None
-    output: str
-    settled_by: int | None
-    stop_asked: datetime.datetime | None = None
-    failed: int = 0
-
-
-def history(job: str | None = None, *, count: int = 20) -> list[RunState]:
-    """Return the newest runs, newest first; of one job where it is named."""
-    return list(stream(job, count=count))
-
-
-def stream(job: str | None = None, *, count: int) -> Iterator[RunState]:
-    """Yield the same while they are read: two queries for each page, and one page in memory."""
     for page in queries.newest_first(with_pulse(queries.history(job)), count):
         yield from map(state, page)
-
-
-def details(pk: int) -> RunDetails:
-    """Return everything about a run. Raises ``UnknownRunError`` where there is none."""
-    queries.get_run(pk)
-    run = with_pulse(Run.objects.prefetch_related("undone_by")).get(pk=pk)
-    later = Run.objects.filter(job=run.job, undoes=run.undoes_id, pk__gt=pk)
-    settled = later.filter(status=Status.SUCCEEDED).order_by("pk").first()
-    return RunDetails(
-        state=state(run),
-        heartbeat=run.heartbeat,
-        exclusive=run.exclusive,
-        token=str(run.token),
-        user=run.user,
-        host=run.host,
-        pid=run.pid,
-        ci_url=run.ci_url,
-        parameters=run.parameters,
-        arguments=run.arguments,
-        cutoff=run.cutoff,
-        change=run.change,
-        sizes=_sizes(run),
-        output=run.output,
-        settled_by=settled.pk if settled else None,
-        stop_asked=run.stop_asked,
-        failed=run.failed,
-    )
 
 
 def with_pulse(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -153,11 +87,3 @@ def state(run: Any) -> RunState:
         undone_by=tuple(undo.pk for undo in undos if undo.changed),
         undone=any(undo.status == Status.SUCCEEDED for undo in undos),
     )
-
-
-def _sizes(run: Run) -> Sizes | None:
-    """Return what the batches of a run were; None where it has none."""
-    found = run.batch_set.aggregate(
-        smallest=Min("changed"), largest=Max("changed"), first=Min("finished"), last=Max("finished")
-    )
-    return Sizes(**found) if found["first"] else None

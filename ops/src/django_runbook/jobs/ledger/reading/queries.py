@@ -102,12 +102,6 @@ def models() -> list[str]:
     return [label for label in _distinct("model") if label]
 
 
-def last_success(job: str) -> Run | None:
-    """Return the newest run of a job that succeeded and is not the undoing of another."""
-    done = Run.objects.filter(job=job, undoes=None, status=Status.SUCCEEDED)
-    return done.order_by("-pk").first()
-
-
 def kept_since() -> datetime.datetime | None:
     """Return when the ledger got its tables (aware): no earlier slot can be missed."""
     applied = MigrationRecorder(connection).migration_qs.filter(app=Run._meta.app_label)

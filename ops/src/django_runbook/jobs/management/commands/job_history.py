@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from django_runbook.jobs.ledger.pauses import pauses
-from django_runbook.jobs.ledger.reading.history import RunState, stream
+from django_runbook.jobs.ledger.reading.history import RunState, history
 from django_runbook.jobs.management.base import LedgerCommand
 from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.management.tables import history_lines, pause_lines
@@ -35,7 +35,7 @@ class Command(LedgerCommand):
         """Print the runs while they are read, or one JSON list."""
         job = options["job"]
         with self.reading():
-            runs = _Seen(stream(job, count=options["count"]))
+            runs = _Seen(history(job, count=options["count"]))
             if options["json"]:
                 self._print_json(runs)
                 return

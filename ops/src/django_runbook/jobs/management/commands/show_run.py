@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from django_runbook.jobs.ledger.reading.history import details
+from django_runbook.jobs.ledger.reading.details import details
 from django_runbook.jobs.ledger.reading.queries import get_run
 from django_runbook.jobs.ledger.reading.rows import batch_ids
 from django_runbook.jobs.management.base import LedgerCommand

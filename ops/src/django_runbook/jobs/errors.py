@@ -1,13 +1,18 @@
 """What can be refused or go wrong in the jobs app."""
 
+from typing import Any
+
 from django_runbook.text.cleaning import unbroken
 
 
 class RefusedError(Exception):
     """A guard forbids the run; nothing was changed. The message says which, and how to go on.
 
-    In one line, whatever the names in it are made of.
+    In one line, whatever the names in it are made of. ``refused`` is the run that stands in the
+    ledger for it, if one does that nobody has been told of.
     """
+
+    refused: Any = None
 
     def __init__(self, message: str) -> None:
         super().__init__(unbroken(message))

@@ -113,6 +113,7 @@ def open_run(job: Job, order: Order, **values: Any) -> Run:
         raise
     except RefusedError as refusal:
         close(run, Status.REFUSED, str(refusal))
+        refusal.refused = run
         raise
     except BaseException:  # broken off, as by an end that was asked for
         with suppress(Error):

@@ -127,7 +127,19 @@ def test_as_of_of_the_past_makes_nothing_good(watcher):
     assert told(watcher) == []
 
 
-@pytest.mark.slow
+def test_start_that_is_refused_at_once_is_told(watcher):
+    """While the job is being undone, its run stands in the ledger as refused, and is told of."""
+    first = run()
+    undo = ran("RUNNING", started=database_now(), undoes=first, heartbeat=database_now())
+    with pytest.raises(RefusedError) as refusal:
+        run()
+    refused = Run.objects.get(status=Status.REFUSED)
+    assert str(refusal.value).startswith(f"Refused: run {undo.pk} (me@laptop) is undoing run ")
+    assert told(watcher) == [
+        ("refused", refused.pk, f"expire_trials: run {refused.pk} was refused")
+    ]
+
+
 def test_undo_is_told_to_nobody(watcher):
     """It is not the job: neither its bad end nor its good one says anything of that."""
     first = run("FAILED")

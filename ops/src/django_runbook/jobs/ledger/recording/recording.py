@@ -82,7 +82,7 @@ def recorded(job: Job, order: Order, **values: Any) -> Iterator[Recording]:
         return
     if found.alone:  # what the runs of the job share is held by the one around this
         job, order = replace(job, overlap="share"), replace(order, slot=None)
-    recording = Recording(job, runs.open_run(job, order, **values))
+    recording = Recording(job, _opened(job, order, values))
     recording.warnings += [found.note] if found.note else []
     recording.begins()
     try:
@@ -90,6 +90,19 @@ def recorded(job: Job, order: Order, **values: Any) -> Iterator[Recording]:
             yield recording
     finally:
         _close(recording)
+
+
+def _opened(job: Job, order: Order, values: dict[str, Any]) -> Run:
+    """Open a run; one that is refused at once is told of as any other."""
+    try:
+        return runs.open_run(job, order, **values)
+    except RefusedError as refusal:
+        if refusal.refused:
+            recording = Recording(job, refusal.refused)
+            recording.begins()
+            recording.says(Status.REFUSED, str(refusal))
+            recording.ended()
+        raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from django.db.utils import load_backend
 from django_runbook.config import Job
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.batches.throttle import Lag, Throttle
+from django_runbook.jobs.batches.undo.undo_run import undo_run
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.models import Run
 from tests.engines import server_settings
@@ -29,10 +30,11 @@ def declared(monkeypatch):
     """Return what declares the job with these keys."""
 
     def declare(**values):
-        monkeypatch.setattr(
-            "django_runbook.jobs.batches.run_transition.declared_job",
-            lambda name: Job(name=name, **values),
-        )
+        for module in ("run_transition", "undo.undo_run"):
+            monkeypatch.setattr(
+                f"django_runbook.jobs.batches.{module}.declared_job",
+                lambda name: Job(name=name, **values),
+            )
 
     return declare
 
@@ -56,6 +58,18 @@ def test_share_of_the_time_is_work(declared):
     elapsed = time.monotonic() - start
     assert elapsed > sum(took[:-1]) * 4
     assert (len(took), Run.objects.get().changed) == (3, 7)
+
+
+@pytest.mark.usefixtures("shelf")
+def test_undo_rests_as_its_run_did(declared):
+    """Both write the same rows, and replicas follow both."""
+    done = shelf.go(rising())
+    declared(throttle=0.25)
+    took = []
+    start = time.monotonic()
+    undo_run(done.run, watch=lambda batch: took.append(batch.seconds))
+    assert time.monotonic() - start > sum(took[:-1]) * 4
+    assert len(took) == 3
 
 
 @pytest.mark.usefixtures("shelf")

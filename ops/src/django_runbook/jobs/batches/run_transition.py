@@ -184,12 +184,7 @@ class _Task:
             "stop": self._stop,
             "watch": self._watch,
             "failures": self._failures,
-            "throttle": Throttle(
-                connections[DEFAULT_DB_ALIAS],
-                share=job.throttle,
-                asked=moved.throttle,
-                max_lag_seconds=job.max_lag_seconds,
-            ),
+            "throttle": Throttle.of(connections[DEFAULT_DB_ALIAS], job, moved),
         }
         if not moved.once:
             transition(self._due(), moved.change, since=moved.since, **using)

@@ -6,10 +6,12 @@ Between two batches alone: no lock is held while a run waits.
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
+from django_runbook.config import Job
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.errors import RefusedError
+from django_runbook.jobs.registry import Transition
 
 ASK_SECONDS = 1.0  # between two questions while a run waits
 #: How far the log is written, and how far the slowest replica has replayed it. A role that may not
@@ -36,6 +38,16 @@ class Throttle:
         self._share, self._asked, self._rest = share, asked, 0.0
         self._max_lag = max_lag_seconds if connection.vendor == "postgresql" else None
         self._lag = Lag(connection)
+
+    @classmethod
+    def of(cls, connection: Any, job: Job, moved: Transition) -> Self:
+        """Return that of a job and of its transition: its runs rest by it, and its undos."""
+        return cls(
+            connection,
+            share=job.throttle,
+            asked=moved.throttle,
+            max_lag_seconds=job.max_lag_seconds,
+        )
 
     def took(self, seconds: float) -> None:
         """Learn what the last batch took: that share of the time is work, the rest is rest."""

@@ -11,6 +11,7 @@ from django_runbook.jobs.batches.loop import Pace, Watch, Work
 from django_runbook.jobs.batches.opening import opened
 from django_runbook.jobs.batches.rows.failures import Failures
 from django_runbook.jobs.batches.stopping import Stop, breakable
+from django_runbook.jobs.batches.throttle import Throttle
 from django_runbook.jobs.batches.undo import undoable
 from django_runbook.jobs.batches.undo.left_alone import LeftAlone
 from django_runbook.jobs.batches.undo.putting_back import PutBack
@@ -23,6 +24,7 @@ from django_runbook.jobs.ledger.recording.recording import Recording
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.models import Batch, Run, Status
 from django_runbook.jobs.registry import job as declared_job
+from django_runbook.jobs.registry import transitions
 
 T = TypeVar("T")
 
@@ -88,11 +90,12 @@ def undo_run(
     order = replace(order or Order(), slot=None, inside=None)
     values = {"undoes": run, **back.recorded, "continues": earlier}
     left = LeftAlone(back, run)
-    done = 0
-    with opened(declared_job(run.job), order, stop, due=run.changed, **values) as recording:
+    done, job = 0, declared_job(run.job)
+    throttle = Throttle.of(connection, job, transitions()[run.job])
+    with opened(job, order, stop, due=run.changed, **values) as recording:
         failures = Failures(recording.run)
         pace = Pace(run._state.db or DEFAULT_DB_ALIAS)
-        work = Work(recording.run, stop, watch, pace=pace, failures=failures)
+        work = Work(recording.run, stop, watch, pace=pace, failures=failures, throttle=throttle)
         try:
             for looked_at in _put_back(work, run, back, left):
                 done += looked_at

@@ -34,7 +34,13 @@ def server_fixture(django_db_blocker: DjangoDbBlocker) -> Iterator[BaseDatabaseW
     """Yield a connection to a database that the tests of a module share: one takes time."""
     given = mock.patch.dict(os.environ, {VARIABLE: server_url()})
     with given, django_db_blocker.unblock(), workshop("postgresql", "default") as made:
-        yield made.create()
+        database = made.create()
+        with database.cursor() as cursor:  # whatever the server's own are
+            name = database.ops.quote_name(database.settings_dict["NAME"])
+            for timeout in TIMEOUTS:
+                cursor.execute(f"ALTER DATABASE {name} SET {timeout} = 0")
+        database.close()
+        yield database
 
 
 @pytest.fixture(name="postgres")

@@ -11,6 +11,9 @@ from django.db import models
 
 from django_runbook.text.cleaning import storable
 
+#: Types of PostgreSQL's keys that an array of bigint holds.
+WHOLE = {"smallint", "integer", "bigint"}
+
 
 class ForeignText(models.TextField):  # type: ignore[type-arg]  # only the stubs are generic
     """A text, in which what no database can keep is escaped."""

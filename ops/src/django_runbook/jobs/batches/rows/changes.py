@@ -62,24 +62,24 @@ def portable(
     failures: Failures | None = None,
 ) -> Changed:
     """Do it in a few statements through the ORM, on any engine."""
-    keys = list(picked)
-    if not keys:
+    found = list(picked.values_list("pk", flat=True))
+    if not found:
         return Changed(0, 0, None)
     known = failures.keys if failures else set()
-    ids = [key for key in dict.fromkeys(key[-1] for key in keys) if key not in known]
+    ids = [key for key in dict.fromkeys(found) if key not in known]
     ids = paging.locked(picked, ids)
     deferred = bool(failures and failures.at_commit)
     work = RowWork(change, picked.db, change.kept, deferred=deferred)
     old = work.read(ids)
     trial = Trial(failures) if failures and failures.careful else None
-    last = keys[-1]
+    last = paging.place(picked, found[-1])
     if trial is None:
         work.act(ids)
     else:
         ids = trial.act(ids, work.act)
         trial.write()
         if trial.hopeless:  # what comes after it was not tried
-            last = next(key for key in keys if key[-1] == trial.found[-1][0])
+            last = paging.place(picked, trial.found[-1][0])
     ids, new = work.changed(ids, old)
     if ids:
         batch = Batch(run=run, number=number, changed=len(ids))
@@ -87,7 +87,7 @@ def portable(
         if change.kept:
             batch.old, batch.new = work.encoded(ids, old), work.encoded(ids, new)
         batch.save(using=picked.db, force_insert=True)
-    return Changed(len(keys), len(ids), last, trial=trial)
+    return Changed(len(found), len(ids), last, trial=trial)
 
 
 class RowWork:
@@ -110,12 +110,12 @@ class RowWork:
         """Return the values of the fields by the keys of the rows."""
         if not self._names:
             return {}
-        rows = self._rows.filter(pk__in=ids).values_list("pk", *self._names)
+        rows = paging.among(self._rows, ids).values_list("pk", *self._names)
         return {key: found for key, *found in rows}
 
     def act(self, ids: list[Any]) -> None:
         """Change those of these rows that are as they were. Raises ``RowError``."""
-        rows = self._rows.filter(pk__in=ids, **self._change.was)
+        rows = paging.among(self._rows, ids).filter(**self._change.was)
         if self._change.fill or self._change.each:
             found = {row.pk: row for row in rows}
             objects = [found[key] for key in ids if key in found]
@@ -156,8 +156,9 @@ class RowWork:
             return ids, new
         if self._names:
             return [key for key in ids if key in new and new[key] != old[key]], new
-        done = set(self._rows.filter(pk__in=ids, **self._change.to).values_list("pk", flat=True))
-        return [key for key in ids if key in done], new
+        done = paging.among(self._rows, ids).filter(**self._change.to)
+        changed = set(done.values_list("pk", flat=True))
+        return [key for key in ids if key in changed], new
 
     def encoded(self, ids: list[Any], found: Values) -> list[list[Any]]:
         """Return what the rows hold, as JSON has it."""

@@ -15,6 +15,7 @@ from django.db import connections, models
 from django.db.models import F, Func, QuerySet
 from django.db.models.sql import UpdateQuery
 
+from django_runbook.jobs.database.fields import WHOLE
 from django_runbook.jobs.models import Batch, Run
 from django_runbook.jobs.registry import Change, field_of
 
@@ -35,8 +36,6 @@ SELECT {keys}, (SELECT count(*) FROM picked), coalesce((SELECT changed FROM writ
     EXISTS (SELECT FROM counted)
 FROM picked ORDER BY {newest} LIMIT 1
 """
-#: Types of keys that an array of bigint holds.
-WHOLE = {"smallint", "integer", "bigint"}
 #: Fields whose values JSON has as they are, and those that it has as their text.
 AS_THEY_ARE = (models.BooleanField, models.IntegerField)
 AS_TEXT = (models.CharField, models.TextField, models.UUIDField, models.DecimalField)
@@ -138,7 +137,8 @@ def _lists(change: Change, pk: Any, connection: Any) -> Mapping[str, str]:
     quote = connection.ops.quote_name
     column = quote(pk.column)
     whole = pk.rel_db_type(connection) in WHOLE
-    ids = f"array_agg({column}::bigint)" if whole else f"to_jsonb(array_agg({column}))"
+    spelt = f"{column}{_as_json(pk) or ''}"  # as text, a decimal keeps every digit
+    ids = f"array_agg({column}::bigint)" if whole else f"to_jsonb(array_agg({spelt}))"
     lists = {"numbers" if whole else "keys": ids}
     if change.kept:
         fields = [field_of(change.model, name) for name in change.kept]

@@ -5,12 +5,10 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
+from django_runbook.jobs.database.fields import WHOLE
 from django_runbook.jobs.errors import BrokenLedgerError
 from django_runbook.jobs.models import Batch
 from django_runbook.text.cleaning import storable
-
-#: Types of PostgreSQL's keys that an array of bigint holds.
-WHOLE = {"smallint", "integer", "bigint"}
 
 
 class Keys:

@@ -17,8 +17,8 @@ from django_runbook.jobs.ledger import runs
 from django_runbook.jobs.ledger.recording.recording import recorded
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.who import Who
-from django_runbook.jobs.management.details import story_lines
 from django_runbook.jobs.models import Run
+from django_runbook.jobs.report.details import story_lines
 from django_runbook.jobs.watch.explanations import explain
 from django_runbook.jobs.wrapped.command import run_command
 from tests.factories import AccountFactory

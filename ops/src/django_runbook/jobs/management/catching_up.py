@@ -10,7 +10,6 @@ from django_runbook.jobs.errors import StoppedError
 from django_runbook.jobs.ledger.runs import Order
 from django_runbook.jobs.ledger.slots import SlotPausedError, SlotTakenError
 from django_runbook.jobs.management.base import STOPPED
-from django_runbook.jobs.management.formats import moment
 from django_runbook.jobs.management.starting import (
     Start,
     nothing_facts,
@@ -18,6 +17,7 @@ from django_runbook.jobs.management.starting import (
     result_line,
 )
 from django_runbook.jobs.models import Status
+from django_runbook.jobs.report.formats import moment
 
 Say = Callable[[str], object]
 

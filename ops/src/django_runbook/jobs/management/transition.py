@@ -14,8 +14,8 @@ from django_runbook.jobs.batches.preview import EXAMPLES, Example, Preview, prev
 from django_runbook.jobs.batches.run_transition import Outcome, run_transition
 from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.management.base import JobCommand, Running
-from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.registry import Transition
+from django_runbook.jobs.report.formats import as_json
 from django_runbook.text.cleaning import one_line
 
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # no row is older, and a calendar ends with the year 9999

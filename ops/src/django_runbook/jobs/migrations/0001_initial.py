@@ -309,4 +309,21 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(keep_ids_plain, migrations.RunPython.noop),
         migrations.RunPython(keep_keys_unknown, migrations.RunPython.noop),
+        migrations.CreateModel(
+            name="Job",
+            fields=[],
+            options={
+                "permissions": (
+                    ("run_job", "Can run a job, and try it"),
+                    ("pause_job", "Can pause and resume a job"),
+                    ("stop_run", "Can ask a run to stop"),
+                    ("undo_run", "Can undo a run"),
+                ),
+                "proxy": True,
+                "default_permissions": ("view",),
+                "indexes": [],
+                "constraints": [],
+            },
+            bases=("runbook_jobs.run",),
+        ),
     ]

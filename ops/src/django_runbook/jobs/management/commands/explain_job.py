@@ -7,9 +7,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from django_runbook.jobs.management.base import USAGE, LedgerCommand
-from django_runbook.jobs.management.details import story_lines
-from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.registry import Transition, transitions
+from django_runbook.jobs.report.details import story_lines
+from django_runbook.jobs.report.formats import as_json
 from django_runbook.jobs.watch.explanations import explain
 
 

@@ -10,8 +10,8 @@ from django.core.management.base import CommandParser
 from django_runbook.jobs.ledger.pauses import pauses
 from django_runbook.jobs.ledger.reading.history import RunState, history
 from django_runbook.jobs.management.base import LedgerCommand
-from django_runbook.jobs.management.formats import as_json
-from django_runbook.jobs.management.tables import history_lines, pause_lines
+from django_runbook.jobs.report.formats import as_json
+from django_runbook.jobs.report.tables import history_lines, pause_lines
 from django_runbook.text.cleaning import unbroken
 from django_runbook.text.numbers import whole
 

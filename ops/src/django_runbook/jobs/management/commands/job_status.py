@@ -8,8 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from django_runbook.jobs.management.base import LedgerCommand
-from django_runbook.jobs.management.formats import as_json
-from django_runbook.jobs.management.tables import health_lines
+from django_runbook.jobs.report.formats import as_json
+from django_runbook.jobs.report.tables import health_lines
 from django_runbook.jobs.watch.status import Health, check, without_values
 from django_runbook.jobs.watch.telling import tell_findings
 from django_runbook.schema.secrets import shown

@@ -6,8 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from django_runbook.jobs.management.base import LedgerCommand
-from django_runbook.jobs.management.formats import as_json
-from django_runbook.jobs.management.tables import job_lines
+from django_runbook.jobs.report.formats import as_json
+from django_runbook.jobs.report.tables import job_lines
 from django_runbook.jobs.watch.status import jobs
 
 

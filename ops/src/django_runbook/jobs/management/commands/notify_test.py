@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from django_runbook.jobs.management.base import in_one_line
 from django_runbook.jobs.management.exact import ExactCommand
-from django_runbook.jobs.management.formats import as_json
+from django_runbook.jobs.report.formats import as_json
 from django_runbook.jobs.watch.telling import try_all
 from django_runbook.schema.secrets import shown
 from django_runbook.text.cleaning import unbroken

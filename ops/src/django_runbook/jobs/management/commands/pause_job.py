@@ -9,8 +9,8 @@ from django.utils import timezone
 from django_runbook.jobs.ledger.pauses import Paused, pause, paused_text
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management.base import USAGE, LedgerCommand, require_command
-from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.management.times import instant
+from django_runbook.jobs.report.formats import as_json
 from django_runbook.text.cleaning import unbroken
 
 

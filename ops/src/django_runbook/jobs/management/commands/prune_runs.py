@@ -11,7 +11,7 @@ from django_runbook.config.jobs import CENTURY
 from django_runbook.jobs.batches.prune import PruneResult, Removal, preview_prune, prune_runs
 from django_runbook.jobs.database.clock import database_now
 from django_runbook.jobs.management.base import USAGE, RecordedCommand
-from django_runbook.jobs.management.formats import as_json, second
+from django_runbook.jobs.report.formats import as_json, second
 from django_runbook.schema.guard.commands import add_confirm, confirmed
 from django_runbook.text.numbers import whole
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django_runbook.jobs.ledger.pauses import resume
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management.base import LedgerCommand, require_command
-from django_runbook.jobs.management.formats import as_json, moment
-from django_runbook.jobs.management.tables import pause_lines
+from django_runbook.jobs.report.formats import as_json, moment
+from django_runbook.jobs.report.tables import pause_lines
 from django_runbook.jobs.watch.status import next_slot
 from django_runbook.text.cleaning import unbroken
 

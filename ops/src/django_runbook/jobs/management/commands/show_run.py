@@ -10,9 +10,9 @@ from django_runbook.jobs.ledger.reading.details import details
 from django_runbook.jobs.ledger.reading.queries import get_run
 from django_runbook.jobs.ledger.reading.rows import batch_ids
 from django_runbook.jobs.management.base import LedgerCommand
-from django_runbook.jobs.management.details import next_step, run_lines
-from django_runbook.jobs.management.formats import as_json
 from django_runbook.jobs.models import Run
+from django_runbook.jobs.report.details import next_step, run_lines
+from django_runbook.jobs.report.formats import as_json
 from django_runbook.text.cleaning import one_line
 from django_runbook.text.numbers import whole
 

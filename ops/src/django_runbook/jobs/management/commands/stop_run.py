@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django_runbook.jobs.ledger.stops import StopAsked, ask_to_stop
 from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management.base import LedgerCommand
-from django_runbook.jobs.management.formats import as_json
+from django_runbook.jobs.report.formats import as_json
 from django_runbook.text.cleaning import unbroken
 from django_runbook.text.numbers import whole
 

@@ -13,8 +13,8 @@ from django_runbook.jobs.batches.stopping import Stop, breakable
 from django_runbook.jobs.batches.undo.undo_run import UndoPlan, UndoResult, plan_undo, undo_run
 from django_runbook.jobs.errors import StoppedError
 from django_runbook.jobs.management.base import RecordedCommand
-from django_runbook.jobs.management.details import change_text
-from django_runbook.jobs.management.formats import as_json, moment
+from django_runbook.jobs.report.details import change_text
+from django_runbook.jobs.report.formats import as_json, moment
 from django_runbook.jobs.watch.status import due_now, next_slot
 from django_runbook.schema.guard.commands import add_confirm, confirmed
 from django_runbook.text.numbers import whole

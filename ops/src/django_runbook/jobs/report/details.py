@@ -7,8 +7,8 @@ from typing import Any
 from django_runbook.jobs.ledger.pauses import paused_text
 from django_runbook.jobs.ledger.reading.details import RunDetails
 from django_runbook.jobs.ledger.reading.said import said
-from django_runbook.jobs.management.formats import duration, moment, second
 from django_runbook.jobs.models import Status
+from django_runbook.jobs.report.formats import duration, moment, second
 from django_runbook.jobs.watch.explanations import RowChange, Story
 from django_runbook.jobs.watch.status import is_slot
 from django_runbook.text.cleaning import clean, one_line

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_runbook.jobs.management.formats import UNITS, duration
 from django_runbook.jobs.models import Slot
+from django_runbook.jobs.report.formats import UNITS, duration
 from tests.ops.jobs.management.printed import SLOT
 
 

@@ -8,8 +8,8 @@ from itertools import islice
 
 from django_runbook.jobs.ledger.pauses import PauseState, paused_text
 from django_runbook.jobs.ledger.reading.history import RunState
-from django_runbook.jobs.management.formats import aligned, duration, moment, widths
 from django_runbook.jobs.models import Status
+from django_runbook.jobs.report.formats import aligned, duration, moment, widths
 from django_runbook.jobs.watch.status import Health, JobState
 from django_runbook.text.cleaning import one_line, unbroken
 

@@ -1,4 +1,4 @@
-"""How the jobs' commands spell times, durations, columns and JSON."""
+"""How the jobs spell times, durations, columns and JSON."""
 
 import datetime
 import json

@@ -1,21 +1,14 @@
-"""The ledger: every run of a job, the rows that it changed, and who may run now.
-
-Times come from the database's clock, which all machines share; cutoffs come from the caller.
-"""
+"""A run of a job, and the jobs as the admin knows them."""
 
 import datetime
 import uuid
 from typing import Any
 
 from django.core.checks import CheckMessage
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from django_runbook.jobs.database.clock import Now
-from django_runbook.jobs.database.fields import ForeignLine, ForeignText, Numbers
-from django_runbook.jobs.errors import BrokenLedgerError
-
-LARGEST = models.BigIntegerField.MAX_BIGINT
+from django_runbook.jobs.database.fields import ForeignLine, ForeignText
 
 
 class Status(models.TextChoices):
@@ -133,114 +126,17 @@ class Run(models.Model):
         return at if at.tzinfo else None
 
 
-class Batch(models.Model):
-    """The rows that one transaction of a run changed: ``ids``, in one of two columns."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="batch_set")
-    number = models.PositiveIntegerField()
-    changed = models.PositiveIntegerField()
-    #: Primary keys that are whole numbers: an array, where the engine has them.
-    numbers = Numbers(null=True)
-    #: Primary keys of any other kind.
-    keys = models.JSONField(encoder=DjangoJSONEncoder, null=True)
-    #: What the fields of each row were, and what they became, where the run does not know it of
-    #: all rows together: a list for each key, in the order of the change's ``kept`` fields.
-    old = models.JSONField(encoder=DjangoJSONEncoder, null=True)
-    new = models.JSONField(encoder=DjangoJSONEncoder, null=True)
-    finished = models.DateTimeField(db_default=Now())
+class Job(Run):
+    """The jobs in the admin: what may be looked at there, and done. It has no rows of its own."""
 
     class Meta:
-        """A batch that was committed cannot be written again."""
+        """Who may do what; each act asks for its own."""
 
-        constraints = (
-            models.UniqueConstraint(fields=("run", "number"), name="runbook_jobs_batch_once"),
+        proxy = True
+        default_permissions = ("view",)
+        permissions = (
+            ("run_job", "Can run a job, and try it"),
+            ("pause_job", "Can pause and resume a job"),
+            ("stop_run", "Can ask a run to stop"),
+            ("undo_run", "Can undo a run"),
         )
-
-    def __str__(self) -> str:
-        """Return the run and the number."""
-        return f"batch {self.number} of run {self.run_id}"
-
-    @property
-    def ids(self) -> list[Any]:
-        """The primary keys of the rows, in the order in which they were changed.
-
-        Raises ``BrokenLedgerError`` where that is no list, in one of the two columns.
-        """
-        found = self.keys if self.numbers is None else self.numbers
-        both = self.numbers is not None and self.keys is not None
-        if both or not isinstance(found, list):
-            raise BrokenLedgerError(f"{self} holds no list of keys")
-        return list(found)
-
-    @ids.setter
-    def ids(self, ids: list[Any]) -> None:
-        whole = all(type(key) is int and abs(key) <= LARGEST for key in ids)
-        self.numbers, self.keys = (ids, None) if whole else (None, ids)
-
-
-class FailedRow(models.Model):
-    """A row that a run could not change, and what the database or the job's code said."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="failed_rows")
-    key = models.JSONField(encoder=DjangoJSONEncoder)
-    error = ForeignText()
-    at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        """Return the row and the run."""
-        return f"row {self.key} of run {self.run_id}"
-
-
-class Slot(models.Model):
-    """One time at which a job is due, and the run that has claimed it."""
-
-    job = models.CharField(max_length=100)
-    at = models.DateTimeField()
-    #: None where it was done by a run that is no longer kept.
-    run = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="slots")
-
-    class Meta:
-        """Of two schedulers, one wins."""
-
-        constraints = (
-            models.UniqueConstraint(fields=("job", "at"), name="runbook_jobs_slot_once"),
-        )
-
-    def __str__(self) -> str:
-        """Return the job and the time."""
-        return f"{self.job} {self.at:%Y-%m-%dT%H:%MZ}"
-
-
-class Lease(models.Model):
-    """Who may run an exclusive job, until when. It runs out by itself: no crash holds it."""
-
-    job = models.CharField(max_length=100, unique=True)
-    token = models.UUIDField()
-    run = models.ForeignKey(Run, models.CASCADE, related_name="leases")
-    expires = models.DateTimeField()
-
-    def __str__(self) -> str:
-        """Return the job and its holder."""
-        return f"{self.job}, held by run {self.run_id}"
-
-
-class Pause(models.Model):
-    """A time in which a job does not run: its slots are neither claimed nor missed."""
-
-    job = models.CharField(max_length=100)
-    since = models.DateTimeField(db_default=Now())
-    until = models.DateTimeField(null=True, blank=True)
-    reason = ForeignText()
-    who = ForeignLine(max_length=500)
-    #: When somebody ended it before its time, and who.
-    resumed = models.DateTimeField(null=True, blank=True)
-    resumed_by = ForeignLine(max_length=500, blank=True)
-
-    class Meta:
-        """The pauses of a job are asked for at every start."""
-
-        indexes = (models.Index(fields=("job", "-id"), name="runbook_jobs_pause_newest"),)
-
-    def __str__(self) -> str:
-        """Return the job and the time."""
-        return f"{self.job}, paused since {self.since:%Y-%m-%dT%H:%MZ}"

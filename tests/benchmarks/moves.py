@@ -78,15 +78,17 @@ def raw_names() -> int:
 
 
 def names() -> int:
-    """Run the backfill: what each name was and became is kept."""
+    """Run the backfill, without its rests: what each name was and became is kept."""
     from django.utils import timezone
 
     from django_runbook.jobs import Order, run_transition
+    from django_runbook.jobs.batches.throttle import Throttle
     from django_runbook.jobs.models import Status
     from users.jobs import FILL_DISPLAY_NAMES
 
     order = Order(allow=sys.maxsize, reason="benchmark")
-    outcome = run_transition(FILL_DISPLAY_NAMES, now=timezone.now(), order=order)
+    with mock.patch.object(Throttle, "took"):
+        outcome = run_transition(FILL_DISPLAY_NAMES, now=timezone.now(), order=order)
     assert outcome.status == Status.SUCCEEDED, outcome
     return outcome.changed
 

@@ -297,16 +297,16 @@ def test_both_ways_do_the_same(monkeypatch, small):
 @pytest.mark.engines("postgresql")
 def test_one_statement_counts_for_a_run_that_is_running_alone():
     """It counts with the rows where the run is running; of a lost run it says that it did not."""
-    for status, counted in ((Status.RUNNING, True), (Status.LOST, False)):
+    for status, counted in ((Status.RUNNING, ""), (Status.LOST, None)):
         keys = overdue(2)
         run = Run.objects.create(job="expire_trials", status=status)
         picked = paging.pick(
             EXPIRE_TRIALS.due(NOW - LIMIT), order=("pk",), after=None, size=9, skip_locked=True
         )
         done = changes.one_statement(picked, EXPIRE_TRIALS.change, run, 1)
-        assert done == changes.Changed(2, 2, (max(keys),), counted=counted)
+        assert done == changes.Changed(2, 2, (max(keys),), asked=counted)
         run.refresh_from_db()
-        assert (run.changed, run.batches) == ((2, 1) if counted else (0, 0))
+        assert (run.changed, run.batches) == ((0, 0) if counted is None else (2, 1))
 
 
 @pytest.mark.engines("postgresql")

@@ -144,12 +144,12 @@ class Work:
             done = apply(picked, change, self.run, self.run.batches + 1, self.failures)
             written, failed = 1 if done.changed else 0, len(done.trial.found) if done.trial else 0
             cursor = done.last[-1] if self.has_cursor and done.last else None
-            if done.counted:
+            if (asked := done.asked) is not None:
                 leases.renew(self.run)
                 keep(self.run, cursor)
             else:
                 fence(self.run, changed=done.changed, batches=written, failed=failed, cursor=cursor)
-            asked = asked_to_stop(self.run)
+                asked = asked_to_stop(self.run)
             self._at_commit = True
         self.run.changed += done.changed
         self.run.batches += written

@@ -23,14 +23,15 @@ Values = Mapping[Any, Sequence[Any]]
 class Changed:
     """What one batch came to: rows locked, rows that the database changed, the last key.
 
-    ``counted`` tells whether the run, still running, has counted them already. ``trial`` is what
-    has looked for the rows that cannot be changed, where a try before has met one.
+    ``asked`` is who asked the run to end, where that, still running, has counted them already;
+    None where it has not. ``trial`` is what has looked for the rows that cannot be changed, where a
+    try before has met one.
     """
 
     picked: int
     changed: int
     last: tuple[Any, ...] | None
-    counted: bool = False
+    asked: str | None = None
     trial: Trial | None = None
 
 
@@ -177,5 +178,5 @@ def one_statement(
     row = postgresql.apply(picked, change, run, number)
     if row is None:
         return Changed(0, 0, None)
-    *last, locked, changed, counted = row
-    return Changed(locked, changed, tuple(last), counted)
+    *last, locked, changed, asked, _ = row
+    return Changed(locked, changed, tuple(last), asked)

@@ -58,6 +58,7 @@ def test_all_is_well(get, token, declare):
             {
                 "job": "tidy",
                 "ok": True,
+                "state": "ok",
                 "findings": [],
                 "paused": False,
                 "next_slot": None,
@@ -70,6 +71,7 @@ def test_all_is_well(get, token, declare):
             {
                 "job": "expire_trials",
                 "ok": True,
+                "state": "ok",
                 "findings": [],
                 "paused": False,
                 "last": None,
@@ -104,9 +106,12 @@ def test_findings_are_named_and_hold_no_data_of_rows(get, token, declare):
     assert answer.status_code == 503
     assert answer["Cache-Control"] == "no-store"
     facts = answer.json()
-    assert [(job["job"], job["ok"], job["findings"], job["paused"]) for job in facts["jobs"]] == [
-        ("expire_trials", False, ["missed", "failed", "overdue"], False),
-        ("tidy", True, [], True),
+    assert [
+        (job["job"], job["ok"], job["state"], job["findings"], job["paused"])
+        for job in facts["jobs"]
+    ] == [
+        ("expire_trials", False, "failed", ["missed", "failed", "overdue"], False),
+        ("tidy", True, "paused", [], True),
     ]
     assert facts["ok"] is False
     text = answer.content.decode()

@@ -64,6 +64,7 @@ def _jobs(found: Sequence[Health]) -> list[dict[str, Any]]:
         {
             "job": health.job,
             "ok": health.ok,
+            "state": health.state,
             "findings": [name for name in FINDINGS if getattr(health, name)],
             "paused": health.paused is not None,
             "next_slot": health.next_slot,

@@ -9,12 +9,13 @@ from django_runbook.config import Job
 from django_runbook.jobs import registry
 from django_runbook.jobs.ledger.pauses import PauseState, pauses, slots_outside
 from django_runbook.jobs.ledger.reading import outcomes, queries
-from django_runbook.jobs.ledger.reading.history import RunState, state, status
-from django_runbook.jobs.models import Run, Status
+from django_runbook.jobs.ledger.reading.history import RunState, state
+from django_runbook.jobs.models import Status
 from django_runbook.jobs.watch.overdue import Overdue, overdue
+from django_runbook.jobs.watch.snapshot import Seen, snapshot
+from django_runbook.jobs.watch.states import State
 from django_runbook.schedule import slots
 
-INSTANT = datetime.timedelta(microseconds=1)
 NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 MANY = 1000  # slots that are counted, no more
 
@@ -55,7 +56,7 @@ class Slow:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """How a job is, and whether that is well (``ok``).
+    """How a job is, in one word (``state``), and whether that is well (``ok``).
 
     ``waiting`` is the slot that has come, is not done, and is not missed before its grace is over.
     ``failed`` is the run that failed, was refused or was lost last, where nothing has succeeded
@@ -64,6 +65,7 @@ class Health:
 
     job: str
     ok: bool
+    state: State
     grace: datetime.timedelta
     next_slot: datetime.datetime | None
     last: RunState | None
@@ -80,20 +82,20 @@ class Health:
 
 def jobs(now: datetime.datetime) -> list[JobState]:
     """Return the jobs that are declared, then others that are registered or have run."""
-    declared = [job.name for job in registry.declared()]
-    names = dict.fromkeys([*declared, *registry.transitions(), *queries.job_names()])
-    known = pauses(since=now)
+    found = everyone()
+    known, last = pauses(since=now), outcomes.newest_of((job.name for job, _ in found), 1)
+    queries.with_undos([run for runs in last.values() for run in runs])
     return [
         JobState(
             job=job.name,
-            declared=job.name in declared,
+            declared=declared,
             cron=job.cron,
             timezone=job.timezone,
             next_slot=_next(job, now, _of(job.name, known)),
-            last=_last(job.name),
-            paused=_paused(job.name, now, known),
+            last=next(map(state, last[job.name]), None),
+            paused=next((each for each in _of(job.name, known) if each.lasts(now)), None),
         )
-        for job in map(registry.job, names)
+        for job, declared in found
     ]
 
 
@@ -105,14 +107,19 @@ def check(now: datetime.datetime) -> list[Health]:
     a run would have found it is over, with its grace; of a job without a schedule, after the grace.
     What was before the ledger does not count. While a job is paused nothing is late.
     """
-    names = dict.fromkeys(job.name for job in registry.declared())
-    names |= dict.fromkeys(registry.transitions())
-    since = queries.kept_since() or now
-    ledger = _Ledger(now, since, pauses(since=since), outcomes.running())
-    found = [_health(registry.job(name), ledger) for name in names]
-    others = (name for name in queries.job_names() if name not in names)
-    strange = [_health(registry.job(name), ledger) for name in others]
-    return [*found, *(health for health in strange if not health.ok or health.paused)]
+    known = {job.name for job in registry.declared()} | set(registry.transitions())
+    found = [health(seen) for seen in snapshot((job for job, _ in everyone()), now)]
+    return [one for one in found if one.job in known or not one.ok or one.paused]
+
+
+def everyone() -> list[tuple[Job, bool]]:
+    """Return the jobs that are declared, then others that are registered or have run.
+
+    Each with whether it is declared. One query.
+    """
+    declared = {job.name: job for job in registry.declared()}
+    names = dict.fromkeys([*declared, *registry.transitions(), *queries.job_names()])
+    return [(declared.get(name) or registry.job(name), name in declared) for name in names]
 
 
 def without_values(health: Health) -> Health:
@@ -145,83 +152,75 @@ def due_now(name: str, now: datetime.datetime) -> int | None:
     return moved.due(moved.cutoff(now)).count() if moved else None
 
 
-@dataclass(frozen=True)
-class _Ledger:
-    """What is read once for all jobs: the time, since when runs are kept, pauses, what runs."""
-
-    now: datetime.datetime
-    since: datetime.datetime
-    pauses: Sequence[PauseState]
-    running: Sequence[Run]
-
-
-def _health(job: Job, ledger: _Ledger) -> Health:
-    now, mine = ledger.now, _of(job.name, ledger.pauses)
-    paused = _paused(job.name, now, mine)
-    runs = outcomes.newest(job.name)
-    unended = [run for run in ledger.running if run.job == job.name]
-    going = [run for run in unended if status(run) == Status.RUNNING]
-    last = state(runs[0]) if runs else None
-    waiting, missed = (None, None) if paused else _late(job, runs, ledger, mine)
-    bad = None if paused else outcomes.unsettled(job.name, [*runs, *unended])
+def health(seen: Seen) -> Health:
+    """Say how a job is, of which everything but its overdue rows has been read."""
+    job, paused = seen.job, seen.paused
+    last = state(seen.last) if seen.last else None
+    waiting, missed = (None, None) if paused else _late(seen)
     moved = None if paused else registry.transitions().get(job.name)
     found = Health(
         job=job.name,
         ok=True,
+        state=State.OK,
         grace=datetime.timedelta(hours=job.grace_hours),
-        next_slot=_next(job, now, mine),
+        next_slot=_next(job, seen.now, seen.pauses),
         last=last,
         waiting=None if missed else waiting,
         missed=missed,
-        failed=state(bad) if bad else None,
-        stopped=None if paused or going else _stopped(job, last, now),
-        slow=_slow(job.name, now, going),
-        overdue=overdue(job, moved, now, ledger.since, mine) if moved else None,
+        failed=state(seen.bad) if seen.bad else None,
+        stopped=None if paused or seen.going else _stopped(seen, last),
+        slow=_slow(seen),
+        overdue=overdue(job, moved, seen.now, seen.since, seen.pauses) if moved else None,
         paused=paused,
-        forgotten=bool(paused and paused.forgotten(now)),
+        forgotten=bool(paused and paused.forgotten(seen.now)),
     )
     wrong = (found.missed, found.failed, found.stopped, found.slow, found.overdue)
-    return replace(found, ok=not any(wrong))
+    return replace(found, ok=not any(wrong), state=_word(found, seen))
 
 
-def _late(
-    job: Job, runs: Sequence[Run], ledger: _Ledger, known: Sequence[PauseState]
-) -> tuple[datetime.datetime | None, Missed | None]:
+def _word(found: Health, seen: Seen) -> State:
+    """Return the worst of the words that hold; a slot that is being done is not late."""
+    holds = {
+        State.MISSED: found.missed,
+        State.STOPPED: found.stopped,
+        State.OVERDUE: found.overdue,
+        State.SLOW: found.slow,
+        State.LATE: found.waiting and seen.doing(found.waiting) is None,
+        State.PAUSED: found.paused,
+        State.RUNNING: seen.going,
+        State.OK: True,
+    }
+    if found.failed:
+        holds[State(found.failed.status.lower())] = True
+    return next(word for word in State if holds.get(word))
+
+
+def _late(seen: Seen) -> tuple[datetime.datetime | None, Missed | None]:
     """Return the first slot that has come and is not done, and what was missed of such slots."""
-    now = ledger.now
-    until = outcomes.done_until(job.name, runs, now) if job.cron else now
-    start = max(ledger.since, until or ledger.since)
-    if next(slots_outside(job, start, now, known), None) is None:
-        return None, None
-    done = outcomes.done_slots(job.name, start, now)
-    open_slots = (at for at in slots_outside(job, start, now, known) if at not in done)
-    first, over = next(open_slots, None), now - datetime.timedelta(hours=job.grace_hours)
-    if first is None or first >= over:
+    coming = slots_outside(seen.job, seen.start, seen.now, seen.pauses)
+    open_slots = (at for at in coming if not ((claim := seen.claims.get(at)) and claim.settled))
+    first = next(open_slots, None)
+    if first is None or first >= seen.over:
         return first, None
-    more = sum(1 for at in islice(open_slots, MANY) if at < over)
-    return first, Missed(slot=first, late=now - first, more=more)
+    more = sum(1 for at in islice(open_slots, MANY) if at < seen.over)
+    return first, Missed(slot=first, late=seen.now - first, more=more)
 
 
-def _slow(job: str, now: datetime.datetime, going: Sequence[Run]) -> Slow | None:
+def _slow(seen: Seen) -> Slow | None:
     """Return the oldest run under way, where it takes longer than is believed of it."""
-    usual = outcomes.usual(job) if going else None
-    lasts = now - going[0].started if going else datetime.timedelta()
-    if usual is None or lasts <= outcomes.too_long(usual):
+    if not seen.going or seen.usual is None:
         return None
-    return Slow(run=state(going[0]), lasts=lasts, usual=usual)
+    run, lasts = seen.going[0], seen.now - seen.going[0].started
+    if lasts <= outcomes.too_long(seen.usual):
+        return None
+    return Slow(run=state(run), lasts=lasts, usual=seen.usual)
 
 
-def _stopped(job: Job, last: RunState | None, now: datetime.datetime) -> RunState | None:
+def _stopped(seen: Seen, last: RunState | None) -> RunState | None:
     """Return the last run, where it was stopped and no slot will ever let another go on with it."""
-    if job.cron or last is None or last.status != Status.STOPPED:
+    if seen.job.cron or last is None or last.status != Status.STOPPED:
         return None
-    over = now - datetime.timedelta(hours=job.grace_hours)
-    return last if (last.finished or last.started) < over else None
-
-
-def _last(job: str) -> RunState | None:
-    runs = outcomes.newest(job, 1)
-    return state(runs[0]) if runs else None
+    return last if (last.finished or last.started) < seen.over else None
 
 
 def _next(
@@ -232,10 +231,6 @@ def _next(
 
 def _of(job: str, known: Sequence[PauseState]) -> list[PauseState]:
     return [each for each in known if each.job == job]
-
-
-def _paused(job: str, now: datetime.datetime, known: Sequence[PauseState]) -> PauseState | None:
-    return next((each for each in _of(job, known) if each.lasts(now)), None)
 
 
 def _unexplained(run: RunState) -> RunState:

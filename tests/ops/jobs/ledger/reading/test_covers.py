@@ -65,6 +65,6 @@ def test_run_that_goes_on_covers_what_the_first_was_for(now):
 def test_what_a_wrong_clock_wrote_makes_no_slot_look_done(now, ahead):
     """Neither a slot of the future, nor an ``as_of``; only the start counts, by the database."""
     ran(started=now - 20 * HOUR, slot=now + ahead, covers=now + ahead)
-    runs = outcomes.newest("expire_trials")
-    assert outcomes.done_until("expire_trials", runs, now) == now - 20 * HOUR
+    (runs,) = outcomes.newest_of(["expire_trials"]).values()
+    assert outcomes.done_until(runs, now) == now - 20 * HOUR
     assert missed()

@@ -1,5 +1,6 @@
 """What is read of the ledger does not grow with it: each read finds its few rows by an index."""
 
+import datetime
 from contextlib import suppress
 from io import StringIO
 
@@ -10,7 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from django_runbook.jobs.ledger import retention, runs
 from django_runbook.jobs.ledger.reading import queries
+from django_runbook.jobs.ledger.reading.history import history_page, lengths
 from django_runbook.jobs.models import Run, Slot
+from django_runbook.jobs.watch.job_details import job_details
+from django_runbook.jobs.watch.overview import overview
+from django_runbook.jobs.watch.progress import progress
 from tests.benchmarks import ledgers
 
 pytestmark = [
@@ -20,6 +25,7 @@ pytestmark = [
 ]
 
 MANY = 100_000
+NOW = datetime.datetime.now(datetime.UTC)
 #: Rows of runs that PostgreSQL may fetch, and steps of SQLite's machine: a scan takes a million.
 MOST_ROWS, MOST_STEPS = 2_500, 150_000
 STEPS = 100
@@ -47,6 +53,12 @@ READS = {
     "job_status": command("job_status"),
     "show_run": command("show_run", "2"),
     "job_names": queries.job_names,
+    "overview": lambda: overview(NOW),
+    "job_details": lambda: [job_details(name, NOW) for name in ("always_fail", "expire_trials")],
+    "history_page": lambda: history_page("expire_trials", status="SUCCEEDED"),
+    "history_page of what runs": lambda: history_page("often_skip", status="RUNNING"),
+    "lengths": lambda: lengths("often_skip"),
+    "progress": lambda: progress(7, NOW),
     "last_due": lambda: queries.last_due("expire_trials", queries.NIGHTS),
     "mark_lost": lambda: runs.mark_lost("retired"),
     "unfinished": lambda: runs.unfinished("always_fail", None),

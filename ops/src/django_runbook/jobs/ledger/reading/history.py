@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.ledger.runs import stale
@@ -42,6 +42,25 @@ class RunState:
     undone: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class HistoryPage:
+    """Some runs of a job, newest first; the next page lies ``before``, None at the end."""
+
+    runs: tuple[RunState, ...]
+    before: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """What a run took, and how many rows it changed, to be drawn."""
+
+    run: int
+    started: datetime.datetime
+    seconds: float
+    changed: int
+    status: Status
+
+
 def history(job: str | None = None, *, count: int = 20) -> Iterator[RunState]:
     """Yield the newest runs, newest first, of one job where it is named, while they are read.
 
@@ -63,17 +82,15 @@ def status(run: Any) -> Status:
 
 def state(run: Any) -> RunState:
     """Return a run ``with_pulse`` as it stands."""
-    seen = status(run)
-    end = run.heartbeat if seen in (Status.RUNNING, Status.LOST) else run.finished
     undos = sorted(run.undone_by.all(), key=lambda undo: undo.pk)
     return RunState(
         run=run.pk,
         job=run.job,
         slot=run.slot,
-        status=seen,
+        status=status(run),
         started=run.started,
         finished=run.finished,
-        seconds=round(((end or run.heartbeat) - run.started).total_seconds(), 3),
+        seconds=_seconds(run),
         due=run.due,
         changed=run.changed,
         batches=run.batches,
@@ -87,3 +104,64 @@ def state(run: Any) -> RunState:
         undone_by=tuple(undo.pk for undo in undos if undo.changed),
         undone=any(undo.status == Status.SUCCEEDED for undo in undos),
     )
+
+
+def history_page(
+    job: str,
+    *,
+    status: str | None = None,
+    since: datetime.datetime | None = None,
+    until: datetime.datetime | None = None,
+    before: int | None = None,
+    count: int = 50,
+) -> HistoryPage:
+    """Return the newest ``count`` runs of a job, by two queries: older than the run ``before``.
+
+    Those that are in a ``status``, and that began between ``since`` and ``until`` (aware, both
+    included). One whose heart has stopped is lost.
+    """
+    runs = with_pulse(queries.history(job))
+    if status is not None:
+        runs = runs.filter(_is(Status(status)))
+    bounds = {"started__gte": since, "started__lte": until, "pk__lt": before}
+    runs = runs.filter(**{name: value for name, value in bounds.items() if value is not None})
+    found = [state(run) for run in runs[: count + 1]]
+    more = found[count - 1].run if len(found) > count else None
+    return HistoryPage(runs=tuple(found[:count]), before=more)
+
+
+def lengths(job: str, count: int = 60) -> list[Length]:
+    """Return what the newest ``count`` runs of a job took, the oldest first, by one query.
+
+    An undo and a start that was skipped are none.
+    """
+    runs = Run.objects.filter(job=job, undoes=None).exclude(status=Status.SKIPPED)
+    columns = ("started", "heartbeat", "finished", "changed", "status")
+    newest = with_pulse(runs.only(*columns)).order_by("-pk")[:count]
+    return [length(run) for run in reversed(newest)]
+
+
+def length(run: Any) -> Length:
+    """Return what a run ``with_pulse`` took."""
+    return Length(
+        run=run.pk,
+        started=run.started,
+        seconds=_seconds(run),
+        changed=run.changed,
+        status=status(run),
+    )
+
+
+def _is(wanted: Status) -> Q:
+    """Return the condition that a run ``with_pulse`` is in a status; an index knows the column."""
+    if wanted == Status.LOST:
+        both = Q(status__in=(Status.LOST, Status.RUNNING))
+        return both & (Q(status=Status.LOST) | Q(stale=True))
+    return Q(status=wanted, stale=False) if wanted == Status.RUNNING else Q(status=wanted)
+
+
+def _seconds(run: Any) -> float:
+    """Return what a run took, up to its last heartbeat where it has not ended, or was lost."""
+    end = run.heartbeat if status(run) in (Status.RUNNING, Status.LOST) else run.finished
+    seconds: float = ((end or run.heartbeat) - run.started).total_seconds()
+    return round(seconds, 3)

@@ -4,18 +4,20 @@ Each read finds its few rows by an index, however many runs the ledger holds.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
-from django_runbook.jobs.database.clock import MOST_SKEW
+from django_runbook.jobs.ledger.reading import queries
 from django_runbook.jobs.ledger.reading.history import status, with_pulse
-from django_runbook.jobs.ledger.slots import SETTLED
-from django_runbook.jobs.models import Run, Slot, Status
+from django_runbook.jobs.ledger.reading.together import together
+from django_runbook.jobs.models import Run, Status
 
 #: Ends of a run after which somebody should look.
 BAD = (Status.FAILED, Status.LOST, Status.REFUSED)
+ENDS = (*BAD, Status.SUCCEEDED)
 LOOK = 50  # of the newest runs, looked at for how the last ones came out
 LENGTHS, LAST = 200, 20  # of the successful runs, looked at for how long the job takes; those used
 FEWEST = 3  # lengths that say what is usual
@@ -24,65 +26,78 @@ TIMES, LEAST = 3, datetime.timedelta(minutes=1)
 
 
 def ends(job: str) -> QuerySet[Run]:
-    """Return the runs of a job that are not the undoing of another, without their outputs."""
-    return Run.objects.filter(job=job, undoes=None).defer("output")
+    """Return the runs of a job that are not the undoing of another, without what is long."""
+    return Run.objects.filter(job=job, undoes=None).defer(*queries.LONG)
 
 
-def newest(job: str, count: int | None = None) -> list[Run]:
-    """Return the newest runs of a job, ``with_pulse``, newest first; skipped starts are none."""
-    runs = with_pulse(ends(job).exclude(status=Status.SKIPPED))
-    return list(runs.order_by("-pk")[: count or LOOK])
+def newest_of(jobs: Iterable[str], count: int | None = None) -> dict[str, list[Run]]:
+    """Return the newest runs of each of some jobs, by one query for a hundred of them.
 
-
-def running() -> list[Run]:
-    """Return the runs of all jobs that have not ended, ``with_pulse``, the oldest first."""
-    runs = Run.objects.filter(status=Status.RUNNING, undoes=None).defer("output")
-    return sorted(with_pulse(runs), key=lambda run: run.pk)  # SQLite would read all by their keys
-
-
-def done_until(job: str, runs: Sequence[Run], now: datetime.datetime) -> datetime.datetime | None:
-    """Return up to when a job, of which these are ``newest``, has done what there was to do.
-
-    A success does all slots up to its start, or up to what it covers: an ``--as-of`` of the past
-    does none that came later. What lies after its start, or ``now`` (aware), is not believed: a
-    clock was wrong.
+    ``with_pulse``, newest first; skipped starts are none.
     """
-    found = [run for run in runs if run.status == Status.SUCCEEDED]
-    if _is_cut(runs):
-        successes = ends(job).filter(status=Status.SUCCEEDED)
-        whole = successes.filter(covers=None).order_by("-pk").first()
-        later = successes.filter(covers__lte=F("started"), pk__gt=whole.pk if whole else 0)
-        found += [run for run in (whole, later.order_by("-covers").first()) if run]
-    until = (min(run.covers or run.started, run.started, now) for run in found)
-    return max(until, default=None)
+    names = list(jobs)
+    found = together([_newest(job, count or LOOK) for job in names])
+    return dict(zip(names, map(_newest_first, found), strict=True))
 
 
-def done_slots(
-    job: str, since: datetime.datetime, now: datetime.datetime
-) -> frozenset[datetime.datetime]:
-    """Return the slots later than ``since`` that are done, or were skipped for another run.
+def newest_and_running(jobs: Iterable[str]) -> tuple[dict[str, list[Run]], list[Run]]:
+    """Return ``newest_of`` some jobs, and the runs of all jobs that have not ended, oldest first.
 
-    A slot of the future is not believed, nor one that had not come when its run began.
+    One query for both.
     """
-    slots = Slot.objects.filter(Q(run__status__in=SETTLED) | Q(run=None), job=job)
-    slots = slots.filter(at__gt=since, at__lte=now)
-    return frozenset(
-        at for at, began in slots.values_list("at", "run__started") if _came(at, began)
-    )
+    names = list(jobs)
+    *found, going = together([*(_newest(job, LOOK) for job in names), _running()])
+    newest = dict(zip(names, map(_newest_first, found), strict=True))
+    return newest, sorted(going, key=lambda run: run.pk)
 
 
-def unsettled(job: str, runs: Sequence[Run] | None = None) -> Run | None:
+def behind(newest: Mapping[str, Sequence[Run]]) -> dict[str, list[Run]]:
+    """Return of each job, of which these are the newest runs, what lies behind them and counts.
+
+    Nothing where they say it all; else the last that ended badly or well, the last success that is
+    whole, and the one that covers most since. One query for twenty-five of the jobs, and two more
+    for each of which even the last successes are not whole.
+    """
+    cut = [job for job, runs in newest.items() if _is_cut(runs)]
+    ended = together([_ended(job, end) for job in cut for end in ENDS])
+    found: dict[str, list[Run]] = {job: [] for job in newest}
+    for number, job in enumerate(cut):
+        *bad, good = ended[number * len(ENDS) : (number + 1) * len(ENDS)]
+        found[job] = [*(run for runs in bad for run in runs), *good]
+        if _is_cut(good):
+            found[job] += _covering(job)
+    return found
+
+
+def done_until(runs: Iterable[Run], now: datetime.datetime) -> datetime.datetime | None:
+    """Return up to when a job, of which these are the runs, has done what there was to do.
+
+    They are the newest and what lies ``behind`` them. A success does all slots up to its start,
+    or up to what it covers: an ``--as-of`` of the past does none that came later. What lies after
+    its start, or ``now`` (aware), is not believed: a clock was wrong.
+    """
+    found = (run for run in runs if run.status == Status.SUCCEEDED)
+    return max((reaches(run, now) for run in found), default=None)
+
+
+def reaches(run: Run, now: datetime.datetime) -> datetime.datetime:
+    """Return up to when a run does all slots, where it succeeds; see ``done_until``."""
+    return min(run.covers or run.started, run.started, now)
+
+
+def unsettled(job: str) -> Run | None:
+    """Return the newest run of a job that came out badly and was not made good since."""
+    found, running = newest_and_running([job])
+    return bad_end([*found[job], *behind(found)[job], *(run for run in running if run.job == job)])
+
+
+def bad_end(runs: Iterable[Run]) -> Run | None:
     """Return the newest run, ``with_pulse``, that came out badly and was not made good since.
 
-    ``runs`` are ``newest``, and what has not ended yet. One whose heart has stopped came out badly,
-    also before anybody has marked it.
+    The ``runs`` of a job are its newest, what lies ``behind`` them, and what has not ended yet.
+    One whose heart has stopped came out badly, also before anybody has marked it.
     """
-    if runs is None:
-        runs = [*newest(job), *(run for run in running() if run.job == job)]
-    found = list({run.pk: run for run in runs}.values())
-    if _is_cut(runs):
-        ended = (with_pulse(ends(job).filter(status=end)) for end in (*BAD, Status.SUCCEEDED))
-        found += [run for each in ended for run in each.order_by("-pk")[:LOOK]]
+    found = {run.pk: run for run in runs}.values()
     successes = [run for run in found if run.status == Status.SUCCEEDED]
     bad = sorted((run for run in found if status(run) in BAD), key=lambda run: -run.pk)
     return next((run for run in bad if not any(settles(good, run) for good in successes)), None)
@@ -103,8 +118,7 @@ def settles(good: Run, bad: Run) -> bool:
 
 def before(run: Run) -> Run | None:
     """Return the newest earlier run of the same job that succeeded or came out badly."""
-    ended = (*BAD, Status.SUCCEEDED)
-    return ends(run.job).filter(pk__lt=run.pk, status__in=ended).order_by("-pk").first()
+    return ends(run.job).filter(pk__lt=run.pk, status__in=ENDS).order_by("-pk").first()
 
 
 def usual(job: str) -> datetime.timedelta | None:
@@ -112,12 +126,19 @@ def usual(job: str) -> datetime.timedelta | None:
 
     A run that found nothing to do says nothing of how long the work takes.
     """
-    successes = ends(job).filter(status=Status.SUCCEEDED, finished__isnull=False)
-    seen = successes.order_by("-pk").values_list("started", "finished", "due")[:LENGTHS]
-    lengths = [(ended - began).total_seconds() for began, ended, due in seen if ended and due != 0]
-    if len(lengths) < FEWEST:
-        return None
-    return datetime.timedelta(seconds=median(lengths[:LAST]))
+    return _median(_lasting(job))
+
+
+def usual_of(runs: Mapping[str, Sequence[Run]]) -> dict[str, datetime.timedelta | None]:
+    """Return what is ``usual`` of each of some jobs, of which these are the newest runs.
+
+    One query for a hundred of those whose newest runs do not say it.
+    """
+    known = {job: _successes(newest) for job, newest in runs.items()}
+    more = [job for job, newest in runs.items() if len(newest) >= LOOK and len(known[job]) < LAST]
+    found = together([_lasting(job) for job in more])
+    known |= dict(zip(more, map(_newest_first, found), strict=True))
+    return {job: _median(known[job]) for job in runs}
 
 
 def too_long(length: datetime.timedelta) -> datetime.timedelta:
@@ -125,9 +146,49 @@ def too_long(length: datetime.timedelta) -> datetime.timedelta:
     return max(TIMES * length, LEAST)
 
 
-def _came(slot: datetime.datetime, began: datetime.datetime | None) -> bool:
-    """Tell whether a slot had come when its run began; the run may not be kept any more."""
-    return began is None or slot <= began + MOST_SKEW
+def _newest(job: str, count: int) -> QuerySet[Run]:
+    runs = with_pulse(ends(job).exclude(status=Status.SKIPPED))
+    return runs.order_by("-pk")[:count]
+
+
+def _running() -> QuerySet[Run]:
+    """Return them without an order, for which SQLite would read all by their keys."""
+    runs = Run.objects.filter(status=Status.RUNNING, undoes=None).defer(*queries.LONG)
+    return with_pulse(runs)
+
+
+def _lasting(job: str) -> QuerySet[Run]:
+    successes = ends(job).filter(status=Status.SUCCEEDED, finished__isnull=False)
+    return successes.only("started", "finished", "due", "status").order_by("-pk")[:LENGTHS]
+
+
+def _successes(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs that succeeded, and found something to do."""
+    return [run for run in runs if run.status == Status.SUCCEEDED and run.due != 0 and run.finished]
+
+
+def _median(runs: Iterable[Run]) -> datetime.timedelta | None:
+    known = ((run.started, run.finished) for run in _successes(runs))
+    lengths = [(ended - began).total_seconds() for began, ended in known if ended]
+    if len(lengths) < FEWEST:
+        return None
+    return datetime.timedelta(seconds=median(lengths[:LAST]))
+
+
+def _newest_first(runs: Iterable[Any]) -> list[Run]:
+    return sorted(runs, key=lambda run: -run.pk)
+
+
+def _ended(job: str, end: Status) -> QuerySet[Run]:
+    return with_pulse(ends(job).filter(status=end)).order_by("-pk")[:LOOK]
+
+
+def _covering(job: str) -> list[Run]:
+    """Return the last success of a job that is whole, and the one that covers most since."""
+    successes = with_pulse(ends(job).filter(status=Status.SUCCEEDED))
+    whole = successes.filter(covers=None).order_by("-pk").first()
+    later = successes.filter(covers__lte=F("started"), pk__gt=whole.pk if whole else 0)
+    return [run for run in (whole, later.order_by("-covers").first()) if run]
 
 
 def _is_cut(runs: Sequence[Run]) -> bool:

@@ -3,12 +3,13 @@
 import datetime
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Exists, Min, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, Min, OuterRef, Prefetch, QuerySet, prefetch_related_objects
 
 from django_runbook.jobs.errors import UnknownRunError
 from django_runbook.jobs.models import Run, Status
@@ -56,17 +57,25 @@ def last_found(job: str, count: int) -> list[Run]:
     within half a day, else with the others of its UTC day. Runs that found nothing say nothing, nor
     do those that were undone, nor what lies behind the newest ``LOOKED_AT``.
     """
+    return list(last_nights(job, count).values())
+
+
+def last_nights(job: str, count: int) -> dict[datetime.date, Run]:
+    """Return the ``last_found``, newest first, by the slot or the day for which they count."""
     undone = undos().filter(undoes=OuterRef("pk"), status=Status.SUCCEEDED)
     runs = Run.objects.filter(job=job, status=Status.SUCCEEDED, undoes=None)
     runs = runs.annotate(undone=Exists(undone)).only("slot", "started", "due")
     found: list[Run] = []
-    largest: list[Run] = []
+    largest: dict[datetime.date, Run] = {}
     for page in newest_first(runs, LOOKED_AT):
         found += [run for run in page if run.due and not run.undone]
-        largest = [max(each, key=lambda run: run.due or 0) for each in _by_time(found).values()]
+        largest = {
+            night: max(each, key=lambda run: run.due or 0)
+            for night, each in _by_time(found).items()
+        }
         if len(largest) > count:  # the last that counts is whole
             break
-    return largest[:count]
+    return dict(islice(largest.items(), count))
 
 
 def undos() -> QuerySet[Run]:
@@ -88,8 +97,12 @@ def newest_first(runs: QuerySet[Run], count: int) -> Iterator[list[Any]]:
 def history(job: str | None = None) -> QuerySet[Run]:
     """Return the runs, newest first, with the runs that undid them; without what is long."""
     runs = Run.objects.all() if job is None else Run.objects.filter(job=job)
-    undos = Run.objects.only("status", "changed", "undoes")
-    return runs.prefetch_related(Prefetch("undone_by", undos)).defer(*LONG).order_by("-pk")
+    return runs.prefetch_related(_undone_by()).defer(*LONG).order_by("-pk")
+
+
+def with_undos(runs: Sequence[Run]) -> None:
+    """Read what undid these runs, by one query, for whoever asks each of them."""
+    prefetch_related_objects(runs, _undone_by())
 
 
 def job_names() -> list[str]:
@@ -107,6 +120,10 @@ def kept_since() -> datetime.datetime | None:
     applied = MigrationRecorder(connection).migration_qs.filter(app=Run._meta.app_label)
     since: datetime.datetime | None = applied.aggregate(since=Min("applied"))["since"]
     return since
+
+
+def _undone_by() -> Any:
+    return Prefetch("undone_by", Run.objects.only("status", "changed", "undoes"))
 
 
 def _distinct(column: str) -> list[str]:

@@ -34,6 +34,14 @@ KEYS_BROKEN = """(numbers IS NOT NULL OR CASE WHEN jsonb_typeof(keys) = 'array'
     THEN jsonb_array_length(keys) <> changed ELSE true END)"""
 
 
+#: Whether a list in JSON holds a key, by its engine; what is no list holds none.
+IN_JSON = {
+    "sqlite": "EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid({column}) THEN {column} END)"
+    " WHERE value = %(expressions)s)",
+    "mysql": "coalesce(JSON_CONTAINS({column}, %(expressions)s), 0)",
+}
+
+
 class Newest(NamedTuple):
     """The newest batch that changed a row, and its run."""
 
@@ -105,10 +113,13 @@ def batches_that_changed(model: type[models.Model], pk: Any) -> list[Batch]:
     """
     found = Batch.objects.filter(run__model__in=family(model))
     connection = connections[found.db]
+    keys = Keys(model, connection)
     if connection.vendor == "postgresql":
         found = found.filter(_holds(model, pk, connection))
+    elif connection.vendor in IN_JSON and (keys.whole or keys.text):
+        found = found.filter(_holds_in_json(keys, pk, connection))
     else:
-        found = found.filter(pk__in=list(_holding(found, pk, Keys(model, connection))))
+        found = found.filter(pk__in=list(_holding(found, pk, keys)))
     return list(found.select_related("run").defer(*HEAVY).order_by("-pk"))
 
 
@@ -206,6 +217,19 @@ def _holds(model: type[models.Model], pk: Any, connection: Any) -> Q:
         )
         holds |= Q(keys__contains=spelled)
     return holds
+
+
+def _holds_in_json(keys: Keys, pk: Any, connection: Any) -> Q:
+    """Return the same for an engine that keeps lists as JSON, whose own functions look."""
+    key = keys.spelt(pk)
+    among = Func(
+        Value(json.dumps(key) if connection.vendor == "mysql" else key),
+        template=IN_JSON[connection.vendor].format(
+            column=connection.ops.quote_name("numbers" if keys.whole else "keys")
+        ),
+        output_field=models.BooleanField(),
+    )
+    return Q(among)
 
 
 def _holding(found: QuerySet[Batch], pk: Any, keys: Keys) -> Iterator[int]:

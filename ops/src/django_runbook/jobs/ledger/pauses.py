@@ -81,16 +81,21 @@ def require_unpaused(job: str, now: datetime.datetime) -> None:
         raise PausedError(found)
 
 
-def pause(job: str, *, until: datetime.datetime | None, reason: str, who: Who) -> Paused:
-    """Pause a job from now on: no run of it begins before ``until`` (aware), or ``resume``.
-
-    What runs goes on. Raises ``RefusedError`` where it is paused already.
-    """
+def require_no_pause(job: str) -> None:
+    """Raise ``RefusedError`` where a job is paused already."""
     if found := in_force(job):
         raise RefusedError(
             f"Refused: {job} is {paused_text(found)} already; nothing was changed. "
             f"'inv jobs.resume {job}' ends that pause first."
         )
+
+
+def pause(job: str, *, until: datetime.datetime | None, reason: str, who: Who) -> Paused:
+    """Pause a job from now on: no run of it begins before ``until`` (aware), or ``resume``.
+
+    What runs goes on. Raises ``RefusedError`` where it is paused already.
+    """
+    require_no_pause(job)
     made = Pause.objects.create(job=job, until=until, reason=masked(reason), who=_name(who))
     made.refresh_from_db()
     going = Run.objects.filter(job=job, status=Status.RUNNING).order_by("pk")

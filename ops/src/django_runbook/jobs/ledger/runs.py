@@ -2,12 +2,13 @@
 
 import datetime
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import Error, IntegrityError, transaction
 from django.db.models import QuerySet
 
 from django_runbook.config import Job
@@ -51,6 +52,8 @@ class Order:
     inside: str | None = None
     #: Called with a line while the job's other run is waited for; returns what asks for the end.
     waits: Callable[[str], str] | None = None
+    #: The token of the run, where whoever asked for it has chosen one: it is done once.
+    token: uuid.UUID | None = None
 
 
 def stale(using: str | None = None) -> QuerySet[Run]:
@@ -85,22 +88,19 @@ def open_run(job: Job, order: Order, **values: Any) -> Run:
     """Open a run, with its slot claimed and its lease taken where it has them.
 
     ``values`` are fields of the run. With nothing written, raises ``SlotTakenError`` and
-    ``SlotPausedError``, ``PausedError``, and ``RefusedError`` for a slot of the future. Written
-    down are ``RefusedError``, while the job is being undone; and, where its runs do not overlap and
-    one is under way, ``SkippedError``, and ``StoppedError`` of one that waits.
+    ``SlotPausedError``, ``PausedError``, and ``RefusedError`` for a slot of the future, and for an
+    order that was carried out before: a queue may deliver it twice. Written down are
+    ``RefusedError``, while the job is being undone; and, where its runs do not overlap and one is
+    under way, ``SkippedError``, and ``StoppedError`` of one that waits.
     """
     mark_lost(job.name)
+    _require_new(order)
     if not values.get("undoes"):
         now = database_now()
         if order.slot:
             slots.require_come(job.name, order.slot, now)
         require_unpaused(job.name, now)
-    with transaction.atomic():
-        run = Run.objects.create(**_asked(job, order, values))
-        if order.slot and order.helps:
-            slots.require_open(job.name, order.slot)
-        elif order.slot:
-            slots.claim(run, order.slot, again=bool(order.again))
+    run = _claimed(job, order, values)
     try:
         _require_no_undo(run)
         if run.exclusive:
@@ -122,6 +122,21 @@ def open_run(job: Job, order: Order, **values: Any) -> Run:
     return run
 
 
+def _claimed(job: Job, order: Order, values: dict[str, Any]) -> Run:
+    """Write the run down, with its slot and its token claimed."""
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(**_asked(job, order, values))
+            if order.slot and order.helps:
+                slots.require_open(job.name, order.slot)
+            elif order.slot:
+                slots.claim(run, order.slot, again=bool(order.again))
+    except IntegrityError:
+        _require_new(order)  # of two deliveries at once, the other was first
+        raise
+    return run
+
+
 def _asked(job: Job, order: Order, values: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a run that is asked for."""
     asked: dict[str, Any] = {
@@ -138,10 +153,26 @@ def _asked(job: Job, order: Order, values: dict[str, Any]) -> dict[str, Any]:
         "allow_reason": order.reason,
         **values,
     }
+    if order.token:
+        asked["token"] = order.token
+    said = {}
     if order.again:
-        again = {"again": storable(masked(order.again))}
-        asked["parameters"] = {**again, **values.get("parameters", {})}
+        said["again"] = storable(masked(order.again))
+    if order.who.through:
+        said["asked"] = f"for by {storable(order.who.user)} {order.who.through}"
+    if said:
+        asked["parameters"] = {**said, **values.get("parameters", {})}
     return asked
+
+
+def _require_new(order: Order) -> None:
+    """Raise ``RefusedError`` where a run has the token of the order."""
+    before = Run.objects.filter(token=order.token).first() if order.token else None
+    if before:
+        raise RefusedError(
+            f"Refused: this was done already, as run {before.pk} of {before.job} "
+            f"({before.get_status_display()}); nothing was changed."
+        )
 
 
 def _begin_alone(job: Job, run: Run, order: Order) -> None:

@@ -7,19 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from django_runbook.text.cleaning import cut, one_line
+
+#: Who asked for what this process does, where that is not its own user: somebody in the admin.
+BY = "RUNBOOK_BY"
+ADMIN = "in the admin"
+LONGEST = 150  # characters of a name, as the ledger keeps it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Who:
-    """A user, a machine, a process, and the address of the CI run where there is one."""
+    """A user, a machine, a process, and the address of the CI run where there is one.
+
+    ``through`` says where the user asked, where that is no terminal: ``in the admin``.
+    """
 
     user: str = ""
     host: str = ""
     pid: int = 0
     ci_url: str = ""
+    through: str = ""
 
     @classmethod
     def here(cls) -> Self:
-        """Return who runs this process."""
+        """Return who runs this process, or in whose name it was started."""
+        if by := cut(one_line(os.environ.get(BY, "")), LONGEST):
+            return cls(user=by, host=socket.gethostname(), pid=os.getpid(), through=ADMIN)
         return cls(
             user=_user(), host=socket.gethostname(), pid=os.getpid(), ci_url=ci_url(os.environ)
         )

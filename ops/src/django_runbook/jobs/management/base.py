@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -51,6 +52,11 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
     return value
+
+
+def add_token(parser: CommandParser) -> None:
+    """Add what a worker gives: the run is done once, however often it is asked for."""
+    parser.add_argument("--token", type=uuid.UUID, help=argparse.SUPPRESS)
 
 
 class RecordedCommand(ExactCommand):
@@ -222,4 +228,5 @@ def _order(options: Mapping[str, Any]) -> Order:
     allow, reason = options.get("allow"), options.get("reason") or ""
     if (allow is None) != (not reason):
         raise CommandError('--allow N and --reason "..." go together.', returncode=USAGE)
-    return Order(who=Who.here(), allow=allow, reason=reason, inside=os.environ.get(INSIDE))
+    inside, token = os.environ.get(INSIDE), options.get("token")
+    return Order(who=Who.here(), allow=allow, reason=reason, inside=inside, token=token)

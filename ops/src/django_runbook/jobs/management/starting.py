@@ -45,13 +45,26 @@ class Start:
         words = (*told, *self.words)
         return run_command(
             self.job,
-            [sys.executable, sys.argv[0], self.job.name, *words],
+            [*this_program(), self.job.name, *words],
             order=replace(order, arguments=words, waits=self.waits),
             max_seconds=self.max_seconds,
             out=self.out,
             err=self.err,
             own=self.own,
         )
+
+
+def this_program() -> list[str]:
+    """Return the words that start this process's program again: its file, or ``-m`` and its name.
+
+    A module's file is not started as a script: its package would stand first on the path, and hide
+    what the standard library calls ``http`` or ``signal``.
+    """
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None or spec.origin != sys.argv[0]:
+        return [sys.executable, sys.argv[0]]
+    safe = ["-P"] if sys.flags.safe_path else []
+    return [sys.executable, *safe, "-m", spec.name.removesuffix(".__main__")]
 
 
 def result_line(job: Job, result: CommandResult) -> str:

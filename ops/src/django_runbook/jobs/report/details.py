@@ -18,6 +18,15 @@ BROKEN = "(broken in the ledger)"
 
 def run_lines(details: RunDetails) -> Iterator[str]:
     """Yield everything about a run, a line for each thing, and what to do next."""
+    for name, value in run_facts(details).items():
+        yield f"{name:<12}{value}"
+    if details.output:
+        yield "output, its end:"
+        yield from (f"  {line}" for line in clean(details.output).splitlines())
+
+
+def run_facts(details: RunDetails) -> dict[str, str]:
+    """Return everything about a run but its output, by name, and what to do next."""
     run = details.state
     words = _words(details.arguments)
     where = f"{details.user}@{details.host}, process {details.pid}"
@@ -47,12 +56,7 @@ def run_lines(details: RunDetails) -> Iterator[str]:
         "undone by": run.undone_by and f"run {', '.join(map(str, run.undone_by))}",
         "next": next_step(details),
     }
-    for name, value in facts.items():
-        if value:
-            yield f"{name:<12}{one_line(value)}"
-    if details.output:
-        yield "output, its end:"
-        yield from (f"  {line}" for line in clean(details.output).splitlines())
+    return {name: one_line(value) for name, value in facts.items() if value}
 
 
 def next_step(details: RunDetails) -> str:

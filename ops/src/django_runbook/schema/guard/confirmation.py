@@ -17,8 +17,7 @@ def guard(alias: str, action: str, *, confirm: str | None) -> Target:
     at = target(alias, connect=not in_test_run())
     if in_test_run():
         return at
-    replica = " (a replica, which takes no writes)" if at.replica else ""
-    _say(unbroken(f"{action}: {at}{replica}") + "\n")
+    _say(announced(action, at) + "\n")
     if not at.protected:
         return at
     if confirm is None and sys.stdin is not None and sys.stdin.isatty():
@@ -31,6 +30,12 @@ def guard(alias: str, action: str, *, confirm: str | None) -> Target:
     if confirm != at.name:
         raise GuardError(f"Refused: '{confirm}' is not {at.name}; nothing was changed.")
     return at
+
+
+def announced(action: str, at: Target) -> str:
+    """Return the line that shows an action and its target."""
+    replica = " (a replica, which takes no writes)" if at.replica else ""
+    return unbroken(f"{action}: {at}{replica}")
 
 
 def in_test_run() -> bool:

@@ -85,6 +85,7 @@ def undo_run(
     the job is running; and ``FailedError`` where the database failed.
     """
     stop, connection = stop or Stop(), connections[DEFAULT_DB_ALIAS]
+    breakable(stop, connection, lambda: runs.mark_lost(queries.get_run(pk).job))
     run, back = breakable(stop, connection, lambda: _undoable(pk))
     earlier = breakable(stop, connection, lambda: _cut_short(run))
     order = replace(order or Order(), slot=None, inside=None)
@@ -111,8 +112,6 @@ def undo_run(
 def _undoable(pk: int) -> tuple[Run, Back]:
     """Return a run and how it is taken back. Raises ``UnknownRunError`` and ``RefusedError``."""
     run = queries.get_run(pk)
-    runs.mark_lost(run.job)
-    run.refresh_from_db()
     back = undoable.require(run)
     undoable.verify(run, back)
     return run, back

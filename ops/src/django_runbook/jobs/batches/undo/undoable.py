@@ -14,6 +14,7 @@ from django_runbook.jobs.batches.undo.kept import kept_values
 from django_runbook.jobs.errors import BrokenLedgerError, RefusedError
 from django_runbook.jobs.ledger.reading import rows
 from django_runbook.jobs.ledger.reading.keys import Keys
+from django_runbook.jobs.ledger.runs import stale
 from django_runbook.jobs.models import Batch, Run, Status
 from django_runbook.jobs.registry import Change, Transition, field_of, transitions
 
@@ -72,7 +73,8 @@ def require(run: Run) -> Back:
         raise RefusedError(f"Refused: run {run.pk} is itself the undo of run {run.undoes_id}.")
     if not run.change or not run.changed:
         raise RefusedError(f"Refused: run {run.pk} changed no rows that the ledger knows.")
-    running = Run.objects.filter(job=run.job, status=Status.RUNNING).first()
+    beating = Run.objects.filter(job=run.job, status=Status.RUNNING).exclude(pk__in=stale())
+    running = beating.first()
     if running:
         raise RefusedError(
             f"Refused: run {running.pk} of {run.job} is running ({running.who}); nothing was "

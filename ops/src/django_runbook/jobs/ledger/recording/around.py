@@ -13,6 +13,7 @@ from django_runbook.text.cleaning import cut, one_line
 INSIDE = "RUNBOOK_RUN"
 #: The slot of that run; empty where it has none.
 SLOT = "RUNBOOK_SLOT"
+NAMES = (INSIDE, SLOT)
 LONGEST = 60  # characters of a value that is none, when it is told of
 
 #: The tokens of the runs that this process has used: each is used once.

@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import SUPPRESS
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -21,6 +22,7 @@ from django_runbook.jobs.ledger.who import Who
 from django_runbook.jobs.management import slots, words
 from django_runbook.jobs.management.base import (
     USAGE,
+    add_token,
     in_one_line,
     require_command,
     seconds,
@@ -35,6 +37,7 @@ from django_runbook.jobs.management.starting import (
     nothing_facts,
     result_facts,
     result_line,
+    this_program,
 )
 from django_runbook.schema.database.target import require_applied
 from django_runbook.schema.secrets import shown
@@ -69,6 +72,7 @@ class Command(ExactCommand):
         parser.add_argument("--reason", default="", help="Why; it is kept in the ledger.")
         # For several pods of one slot: the first claims it, the others help.
         parser.add_argument("--helps", action="store_true", help=SUPPRESS)
+        add_token(parser)
         parser.add_argument(
             "--max-seconds",
             type=seconds,
@@ -111,6 +115,7 @@ class Command(ExactCommand):
                 as_of = told.takes_as_of and name in registry.transitions()
                 self._several(start, options, order, found, as_of=as_of)
             else:
+                order = replace(order, token=options["token"])
                 self._one(start, options, slots.ordered(order, job, options, now))
 
     def _become(self, options: Mapping[str, Any], told: words.Words) -> None:
@@ -121,7 +126,7 @@ class Command(ExactCommand):
             )
         wanted = options["json"] and told.one_json and "--json" not in self.passed_on
         more = ["--json"] if wanted else []
-        argv = [sys.executable, sys.argv[0], options["name"], *self.passed_on, *more]
+        argv = [*this_program(), options["name"], *self.passed_on, *more]
         os.execv(argv[0], argv)
 
     def _start(self, job: Job, options: Mapping[str, Any], stop: Stop, *, own: bool) -> Start:

@@ -10,10 +10,10 @@ from django.db import connection
 from django.utils import timezone
 
 from django_runbook.jobs.batches.stopping import Stop, breakable
-from django_runbook.jobs.batches.undo.undo_run import UndoPlan, UndoResult, plan_undo, undo_run
+from django_runbook.jobs.batches.undo.undo_run import UndoResult, plan_undo, undo_run
 from django_runbook.jobs.errors import StoppedError
-from django_runbook.jobs.management.base import RecordedCommand
-from django_runbook.jobs.report.details import change_text
+from django_runbook.jobs.management.base import RecordedCommand, add_token
+from django_runbook.jobs.report.actions import undo_action
 from django_runbook.jobs.report.formats import as_json, moment
 from django_runbook.jobs.watch.status import due_now, next_slot
 from django_runbook.schema.guard.commands import add_confirm, confirmed
@@ -35,12 +35,13 @@ class Command(RecordedCommand):
         )
         super().add_arguments(parser)
         add_confirm(parser)
+        add_token(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Undo the run; exit code 3 where that is refused, 4 where it was stopped early."""
         with self.running(options) as run:
             plan = breakable(run.stop, connection, lambda: plan_undo(options["run"]))
-            confirmed(options, _action(plan))
+            confirmed(options, undo_action(plan))
             done = undo_run(options["run"], order=run.order, stop=run.stop, watch=run.watch)
             due, slot = _coming(done.job, run.stop)
         if options["json"]:
@@ -59,13 +60,6 @@ def _coming(job: str, stop: Stop) -> tuple[int | None, datetime.datetime | None]
         return breakable(stop, connection, lambda: due_now(job, now)), slot
     except StoppedError:
         return None, slot
-
-
-def _action(plan: UndoPlan) -> str:
-    """Say what is about to happen; the guard says where."""
-    batches = "1 batch" if plan.batches == 1 else f"{plan.batches:,} batches"
-    what = change_text(plan.change).replace(": ", ", ", 1)
-    return f"Undo run {plan.run} of {plan.job}: {what}, {plan.rows:,} row(s) in {batches}, in"
 
 
 def _lines(done: UndoResult, due: int | None, slot: datetime.datetime | None) -> str:

@@ -13,10 +13,12 @@ from tests.benchmarks.stage import MANAGE, Population, Stage
 
 ACCOUNTS = 60_000
 FACTS = """
-SELECT r.status, r.changed, r.batches, coalesce(sum(b.changed), 0), count(b), coalesce(max(b.number), 0),
+SELECT r.status, r.changed, r.batches, coalesce(sum(b.changed), 0), count(b),
+    coalesce(max(b.number), 0),
     (SELECT count(*) FROM accounts_account WHERE status = 'TRIAL_EXPIRED'),
     (SELECT count(DISTINCT key) FROM runbook_jobs_batch, unnest(numbers) key)
-FROM runbook_jobs_run r LEFT JOIN runbook_jobs_batch b ON b.run_id = r.id WHERE r.id = 1 GROUP BY r.id
+FROM runbook_jobs_run r LEFT JOIN runbook_jobs_batch b ON b.run_id = r.id
+WHERE r.id = 1 GROUP BY r.id
 """
 
 
@@ -66,7 +68,7 @@ def test_run_goes_on_behind_a_crash() -> None:
         crash(stage)
         with psycopg.connect(stage.url("work")) as session:
             end = session.execute(FACTS).fetchone()
-    assert before and after and end
+    assert all((before, after, end))
     assert after[1] < before[1]  # else nothing was lost, and nothing is shown
     for status, changed, batches, in_batches, count, number, expired, keys in (before, after, end):
         assert changed == in_batches == expired == keys

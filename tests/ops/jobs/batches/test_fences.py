@@ -154,6 +154,7 @@ def test_clock_that_is_set_back_harms_nothing(five):
     assert books.facts() == {"complaints": [], "statuses": books.FIVE_DONE, "changes": 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("job", "first", "days", "done"),
     [

@@ -85,6 +85,7 @@ def test_refusal_names_what_it_compared_with():
     )
 
 
+@pytest.mark.slow
 def test_dry_run_says_that_there_is_no_median_yet():
     """With the number of slots or days that it has; few rows are compared with nothing."""
     AccountFactory.create_batch(500)

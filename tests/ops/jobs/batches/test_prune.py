@@ -42,6 +42,7 @@ def small(monkeypatch):
     monkeypatch.setattr("django_runbook.jobs.batches.loop.LARGEST_PORTABLE", 7)
 
 
+@pytest.mark.slow
 def test_old_runs_go_and_young_ones_stay(years, small):
     """All that ended before, in order, with their batches; their slots are not done again."""
     seen = []
@@ -67,6 +68,7 @@ def test_preview_writes_nothing(years, django_assert_max_num_queries):
     assert (Run.objects.count(), Batch.objects.count()) == (100, 200)
 
 
+@pytest.mark.slow
 def test_what_jobs_are_judged_by_stays_without_its_batches(years):
     """It says how the job is, and can no longer be undone: later batches may be gone."""
     done = prune_runs(NOW + DAY)
@@ -87,6 +89,7 @@ def test_run_that_has_lost_its_batches_is_not_undone():
     assert books.statuses() == {"TRIAL_EXPIRED": 3}
 
 
+@pytest.mark.slow
 def test_stop_is_looked_at_between_two_transactions(years, small):
     """What was removed stays removed, and the next run goes on."""
     stop = Stop()
@@ -128,6 +131,7 @@ def test_wherever_it_ends_no_undo_misses_a_later_batch(years, small, monkeypatch
         assert undo.batch_set.count() == 1
 
 
+@pytest.mark.slow
 def test_run_that_is_being_undone_since_it_was_looked_for_stays(years, small, monkeypatch):
     """Each transaction locks its runs and looks once more."""
     begin = prune._Pruning.remove_batches
@@ -168,6 +172,7 @@ def test_it_waits_for_nobody_who_works(transactional_db, session):
     assert not Run.objects.filter(pk=old.pk).exists()
 
 
+@pytest.mark.slow
 def test_transactions_are_small(transactional_db, years, small):
     """None removes more than it was told."""
     sizes = []

@@ -72,6 +72,7 @@ def test_undo_rests_as_its_run_did(declared):
     assert len(took) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shelf")
 def test_function_lets_a_run_wait(monkeypatch):
     """True is asked again until it is something else; a number is so many seconds; once told."""
@@ -86,6 +87,7 @@ def test_function_lets_a_run_wait(monkeypatch):
     assert (done.status, done.changed) == ("SUCCEEDED", 7)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shelf")
 def test_end_is_asked_for_while_a_run_waits():
     """It does not wait for what it waits for."""

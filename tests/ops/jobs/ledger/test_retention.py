@@ -80,6 +80,7 @@ def test_undo_goes_with_its_run():
     assert goes(done, undo) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["STOPPED", "FAILED", "LOST", "RUNNING"])
 def test_run_whose_undo_was_cut_short_stays(status):
     """With every later run of its model: their batches say which rows are not to be put back."""

@@ -180,6 +180,7 @@ def test_refused_run_changes_nothing_and_is_written_down():
     )
 
 
+@pytest.mark.slow
 def test_median_is_of_successful_runs():
     """Failed runs do not count, nor undone ones, nor the undos."""
     night = itertools.count()

@@ -97,6 +97,7 @@ STOPPED = {
 UNREADABLE = "no time and cutoff that can be read"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "what"),
     [

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_runbook.jobs.ledger.reading import queries
-from django_runbook.jobs.management import tables
 from django_runbook.jobs.models import Run
+from django_runbook.jobs.report import tables
 from tests.ops.jobs.management.printed import CI, DAY, HOUR, SLOT, run
 from tests.ops.jobs.past_runs import paused
 

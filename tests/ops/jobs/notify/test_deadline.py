@@ -77,6 +77,7 @@ def test_ctrl_c_is_not_swallowed(watcher):
     watcher.closing.set()
 
 
+@pytest.mark.slow
 def test_both_wait_side_by_side(watcher, sentry, monkeypatch):
     """A slow URL and a slow Sentry share one deadline."""
     monkeypatch.setattr(errands, "DEADLINE", 1.5)

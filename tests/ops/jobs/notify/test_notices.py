@@ -141,6 +141,7 @@ def test_no_secret_is_told(watcher, monkeypatch):
     assert mail.outbox[0].subject == r"[shop] production: x ***\x1b[1m"
 
 
+@pytest.mark.slow
 def test_all_share_one_deadline(watcher, smtp, monkeypatch):
     """A slow webhook and a silent mail server are waited for at the same time."""
     monkeypatch.setattr(errands, "DEADLINE", 1)

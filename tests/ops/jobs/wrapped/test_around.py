@@ -174,6 +174,7 @@ def test_command_that_calls_two_jobs_is_undone_job_by_job(nights, database_url):
     assert shell(count) == "40 40\n"
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_variable_that_is_nonsense_is_one_line(nights, database_url):
     """Not a traceback: the command does its work, and says what it made of it."""

@@ -32,6 +32,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 def test_output_of_any_kind_is_handed_on_and_kept(run, files, odd):
     """The bytes come through as they are; the ledger keeps what a text can hold."""
@@ -149,6 +150,7 @@ def test_slow_reader_gets_all_of_it(files):
     assert (result.status, len(heard)) == ("SUCCEEDED", 150_001)
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_grandchild_that_holds_the_pipe_does_not_hold_up_the_end(run, files):
     """A daemon that a command has started writes on for as long as it likes, to nobody."""

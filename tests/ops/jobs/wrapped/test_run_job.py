@@ -147,6 +147,7 @@ def test_heart_beats_while_the_command_runs(run, shared_url, monkeypatch):
     assert recorded.heartbeat >= recorded.started
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite", "postgresql")
 def test_run_that_was_taken_for_lost_ends_its_command(run, shared_url, monkeypatch):
     """Two must not do it: whoever wakes up late is ended."""

@@ -79,6 +79,7 @@ def refusing(request, monkeypatch, engine, shelf):
     execute(*REFUSES[engine])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("places", [(0,), (19,), (7, 8, 9), (0, 4, 11, 19)], ids=str)
 @pytest.mark.usefixtures("shelf")

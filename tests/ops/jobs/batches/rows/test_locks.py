@@ -28,6 +28,7 @@ def keys(committed_five, monkeypatch):
     return list(due.order_by("created", "pk").values_list("pk", flat=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pays", [False, True])
 def test_locked_row_is_waited_for_in_the_last_pass(keys, session, pays):
     """The first pass leaves it out; the last waits, gives up, repeats, and has it in the end.

@@ -19,8 +19,8 @@ def counts():
 
 
 @pytest.fixture
-def lost(monkeypatch):
-    """Let the answer of the first COMMIT of a batch that is due be lost; return what was lost."""
+def lost():
+    """Let the answer of the first COMMIT of a batch that is due be lost; yield what was lost."""
     wanted, seen = [], []
     commit = connection._commit
 
@@ -32,10 +32,12 @@ def lost(monkeypatch):
             raise OperationalError("the server closed the connection unexpectedly")
         commit()
 
-    monkeypatch.setattr(connection, "_commit", lose)
-    return wanted, seen
+    with pytest.MonkeyPatch.context() as patch:  # undone before another connection is the default
+        patch.setattr(connection, "_commit", lose)
+        yield wanted, seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_batch_that_is_there_is_not_done_again(lost, batch):
     """By the cursor, which stands in the ledger with it."""
@@ -47,6 +49,7 @@ def test_batch_that_is_there_is_not_done_again(lost, batch):
     assert counts() == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_nor_are_rows_that_are_tried_again(lost, batch):
     """They have no cursor: the batch says which they were."""

@@ -125,6 +125,7 @@ def test_related_row_that_another_holds_holds_nothing_up(committed_shelf, sessio
         assert seen_by({**unseen(), "since": "maker__founded"}) == list("0123")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_row_that_another_holds_is_left_for_the_second_pass(committed_shelf, session, monkeypatch):
     """Also where rows are found through others; it waits, and what is no longer due is left."""

@@ -178,6 +178,7 @@ KEEPS = {
 }
 
 
+@pytest.mark.slow
 def test_job_that_changed_other_fields_is_not_in_the_way():
     """Another job's run is not counted where what it registers sets other fields of the row."""
     run, _keys = filled()

@@ -154,6 +154,7 @@ FORGED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("of", "values", "message", "what"), FORGED)
 def test_forged_row_of_the_ledger_is_refused_in_one_line(of, values, message, what):
     """Before anybody is asked, with what is wrong; nothing is changed, and no run is opened."""
@@ -162,6 +163,7 @@ def test_forged_row_of_the_ledger_is_refused_in_one_line(of, values, message, wh
     assert refused(run) == message.format(run=run.pk, what=what.format(run=run.pk))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "what"),
     [

@@ -10,8 +10,14 @@ from invoke import Collection, Context, Exit
 from django_runbook.tasks import kit, process, target, task
 
 ROOT = Path(__file__).resolve().parent
-BENCHMARKS = ("tasks", "jobs", "ledger")
+BENCHMARKS = ("tasks", "jobs", "ledger", "pages")
 DEMO = ROOT / "var" / "demo.sqlite3"
+DEMO_IS = {
+    "ENVIRONMENT": "demo",
+    "DEBUG": "true",
+    "DATABASE_URL": f"sqlite:///{DEMO.relative_to(ROOT)}",
+}
+DEMO_USER = ("createsuperuser", "--noinput", "--username=demo", "--email=demo@example.com")
 #: The file of .env.example. Another one that is not there is misspelt, as the command says.
 EMBEDDED = ROOT / "var" / "db.sqlite3"
 
@@ -59,18 +65,12 @@ def demo(c: Context, accounts: int = 5_000) -> None:
     """Show the daily job on sample data."""
     from secrets import token_urlsafe  # here, because listing the tasks needs no keys
 
-    env = {
-        "ENV_FILE": os.devnull,
-        "ENVIRONMENT": "demo",
-        "DEBUG": "true",
-        "SECRET_KEY": token_urlsafe(50),
-        "DATABASE_URL": f"sqlite:///{DEMO.relative_to(ROOT)}",
-    }
+    env = {"ENV_FILE": os.devnull, **DEMO_IS, "SECRET_KEY": token_urlsafe(50)}
 
-    def step(*command: str) -> None:
+    def step(*command: str, **more: str) -> None:
         if not process.is_dry(c):
             print(f"$ manage.py {' '.join(command)}", flush=True)
-        process.run(c, process.manage(c, *command), env)
+        process.run(c, process.manage(c, *command), {**env, **more})
 
     def summary() -> dict[str, int]:
         asked = process.manage(c, "account_summary", "--json")
@@ -90,8 +90,16 @@ def demo(c: Context, accounts: int = 5_000) -> None:
     step("undo_run", "1")
     step("expire_trials")
     step("job_history")
+    # In the environment: a process list shows arguments to everybody.
+    password = token_urlsafe(9)
+    step(*DEMO_USER, DJANGO_SUPERUSER_PASSWORD=password)
     if not process.is_dry(c):
-        print(f"The demo's database is {DEMO.relative_to(ROOT)}. Next: ./inv test")
+        settings = " ".join(f"{name}={value}" for name, value in DEMO_IS.items())
+        print(
+            f"The demo's database is {DEMO.relative_to(ROOT)}. To look at its jobs:\n"
+            f"$ {settings} ./inv dev.serve\n"
+            f"http://127.0.0.1:8000/admin/ as demo, with the password {password}"
+        )
 
 
 @task(
@@ -100,11 +108,17 @@ def demo(c: Context, accounts: int = 5_000) -> None:
     help={"what": f"One of {', '.join(BENCHMARKS)} (default: tasks)."},
 )
 def bench(c: Context, what: str = "tasks") -> None:
-    """Measure tasks, jobs or ledger, as ratios of paired runs."""
+    """Measure tasks, jobs, ledger or pages, side by side."""
     if what not in BENCHMARKS:
         raise Exit(f"There is no benchmark '{what}': {', '.join(BENCHMARKS)}.", code=2)
     module = f"tests.benchmarks.bench_{what}"
     process.become(c, [sys.executable, "-m", module, *process.typed()])
+
+
+@task(help={"folder": "Where the pictures go (default: docs/images)."})
+def screenshots(c: Context, folder: str = "docs/images") -> None:
+    """Take the pictures of docs/admin.md in a real browser."""
+    process.become(c, [sys.executable, "-m", "tests.browser.screenshots", folder])
 
 
 @task(help={"folder": "Where the files go (default: dist)."})
@@ -131,4 +145,5 @@ ns = kit(ROOT)
 ns.add_task(expire)
 ns.add_task(demo)
 ns.add_task(bench)
+ns.add_collection(Collection("docs", screenshots))
 ns.add_collection(Collection("release", build))

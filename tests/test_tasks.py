@@ -1,8 +1,14 @@
 """This repository's own tasks, as a user meets them."""
 
+import http.cookiejar
 import json
 import re
+import shlex
 import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -41,6 +47,7 @@ def test_expire_migrates_an_embedded_file_first(commands, behind):
     assert second.out == "Search for old trial accounts...\nExpired 0 trial(s)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_expire_refuses_a_server_that_is_not_migrated(commands, empty_database_url):
     """Anywhere else nothing is migrated on the way: the command to run is named, exit code 3."""
@@ -111,6 +118,8 @@ def copy(tmp_path: Path) -> Path:
 
 
 FRESH = {"ENV_FILE": None, "DEBUG": None, "SECRET_KEY": None, "PYTHONPATH": None}
+DEMO_IS = "ENVIRONMENT=demo DEBUG=true DATABASE_URL=sqlite:///var/demo.sqlite3"
+DEMO_LOGIN = r"http://127\.0\.0\.1:8000/admin/ as demo, with the password (\S{12})"
 
 
 def test_fresh_checkout_configures_itself(commands, copy):
@@ -159,13 +168,68 @@ def test_demo_shows_the_job_from_end_to_end(commands, copy):
     rows = {cells[1]: cells for line in lines if len(cells := line.split()) > 6}
     assert rows["TRIALING"][7] == f"-{expired}"
     assert rows["TRIAL_EXPIRED"][7] == f"+{expired}"
-    ledger = [line.split()[:3] for line in lines[-4:-1]]
+    ledger = [line.split()[:3] for line in lines[-8:-5]]
     assert ledger == [[number, "expire_trials", "SUCCEEDED"] for number in "321"]
-    assert [line.rpartition("; ")[2] for line in lines[-3:-1]] == [
+    assert [line.rpartition("; ")[2] for line in lines[-7:-5]] == [
         "undo of run 1",
         "undone by run 2",
     ]
-    assert lines[-1] == "The demo's database is var/demo.sqlite3. Next: ./inv test"
+    assert lines[-5:-1] == [
+        "$ manage.py createsuperuser --noinput --username=demo --email=demo@example.com",
+        "Superuser created successfully.",
+        "The demo's database is var/demo.sqlite3. To look at its jobs:",
+        f"$ {DEMO_IS} ./inv dev.serve",
+    ]
+    assert re.fullmatch(DEMO_LOGIN, lines[-1])
+
+
+@pytest.mark.slow
+def test_demo_can_be_looked_at_as_it_says(commands, copy):
+    """The line that it prints serves its database, to the user that it has made, and to nobody."""
+    done = commands.run(BIN / "inv", "demo", "--accounts=400", cwd=copy, **FRESH)
+    assert done.code == 0, done
+    *_, pasted, login = done.out.splitlines()
+    password = re.fullmatch(DEMO_LOGIN, login)[1]
+    pasted = pasted.removeprefix("$ ").replace("./inv", f"exec {shlex.quote(str(BIN / 'inv'))}")
+    log = copy / "served"
+    with log.open("wb") as out:
+        served = subprocess.Popen(
+            ["sh", "-c", f"{pasted} 127.0.0.1:0 -- --noreload"],
+            cwd=copy,
+            env=commands.env({**FRESH, "PYTHONUNBUFFERED": "1"}),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        at = address(served, log)
+        assert "3 runs" not in runs_seen(at, "another")
+        assert "3 runs" in runs_seen(at, password)
+    finally:
+        served.terminate()
+        served.wait(20)
+
+
+def address(served: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Return where a server listens, as it says."""
+    until = time.monotonic() + 30
+    while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text("utf-8"))):
+        assert served.poll() is None, log.read_text("utf-8")
+        assert time.monotonic() < until, log.read_text("utf-8")
+        time.sleep(0.05)
+    return found[0]
+
+
+def runs_seen(at: str, password: str) -> str:
+    """Return the page of the runs, as the demo's user sees it after having logged in."""
+    cookies = http.cookiejar.CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+    login = f"{at}admin/login/?next=/admin/runbook_jobs/run/"
+    opener.open(login).close()
+    token = next(cookie.value for cookie in cookies if cookie.name == "csrftoken")
+    words = {"username": "demo", "password": password, "csrfmiddlewaretoken": token}
+    with opener.open(login, urllib.parse.urlencode(words).encode()) as answer:
+        return answer.read().decode()
 
 
 def test_dry_demo_prints_its_steps_and_makes_nothing(commands, copy):
@@ -180,8 +244,10 @@ def test_dry_demo_prints_its_steps_and_makes_nothing(commands, copy):
         "undo_run 1",
         "expire_trials",
         "job_history",
+        "createsuperuser --noinput --username=demo --email=demo@example.com",
     ]
     assert all("SECRET_KEY=*** " in line for line in lines)
+    assert "DJANGO_SUPERUSER_PASSWORD=*** " in lines[-1]
     assert list((copy / "var").iterdir()) == []
     assert not (copy / ".env").exists()
 

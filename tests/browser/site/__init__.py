@@ -1,0 +1,1 @@
+"""The site: the product, and one job more."""

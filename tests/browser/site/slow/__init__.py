@@ -1,0 +1,1 @@
+"""A job that takes its time, so that a person can look at it."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.commands import Commands
@@ -74,10 +75,18 @@ def databases(
 
 
 @pytest.fixture
-def django_db_setup(engine: str, databases: Databases, django_db_blocker: DjangoDbBlocker) -> None:
-    """Make the engine's database ``default`` before pytest-django opens its transaction."""
+def django_db_setup(
+    engine: str, databases: Databases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Make the engine's database ``default`` before pytest-django opens its transaction.
+
+    What was ``default`` before is so again: a test without an engine finds the one of its settings.
+    """
+    before = connections["default"]
     with django_db_blocker.unblock():
         databases.use(engine)
+    yield
+    databases.switch_to(before)
 
 
 @pytest.fixture(scope="session")

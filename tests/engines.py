@@ -109,8 +109,7 @@ class Databases:
     def use(self, engine: str) -> None:
         """Make ``connections["default"]`` this engine's, here and in threads started later."""
         connection = self._ready.get(engine) or self._create(engine)
-        self._switch_to(connection)
-        ContentType.objects.clear_cache()  # keyed by alias, and the alias is the same
+        self.switch_to(connection)
 
     def _create(self, engine: str) -> Any:
         url = {"sqlite": "sqlite://:memory:", "mysql": GIVEN}.get(engine) or server_url()
@@ -119,20 +118,22 @@ class Databases:
             values["TEST"] = {"NAME": f"test_runbook_{worker()}"}
         values = connections.configure_settings({"default": values})["default"]
         connection = load_backend(values["ENGINE"]).DatabaseWrapper(values, "default")
-        self._switch_to(connection)
+        self.switch_to(connection)
         connection.creation.create_test_db(verbosity=0, autoclobber=True, **SERIALIZE)
         self._ready[engine] = connection
         return connection
 
     @staticmethod
-    def _switch_to(connection: Any) -> None:
+    def switch_to(connection: Any) -> None:
+        """Make a connection the default one."""
         connections.settings["default"] = connection.settings_dict
         connections["default"] = connection
+        ContentType.objects.clear_cache()  # keyed by alias, and the alias is the same
 
     def destroy(self) -> None:
         """Drop every test database."""
         for connection in self._ready.values():
-            self._switch_to(connection)
+            self.switch_to(connection)
             with suppress(RuntimeError):
                 connection.creation.destroy_test_db("unused", verbosity=0)
         self._ready.clear()

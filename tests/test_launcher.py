@@ -17,6 +17,8 @@ import pytest
 from tests.checkouts import MADE, MAKING, WAITING, Checkout
 from tests.commands import ROOT, Done
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
@@ -101,7 +103,6 @@ def test_moved_folder_makes_it_anew(checkout, tmp_path):
     assert checkout.run(program=moved / "inv").err.startswith(MAKING)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 3])
 def test_killed_half_way_leaves_nothing_that_counts(checkout, step):
     """After a SIGKILL in any step, the next call waits for the orphan and starts from nothing."""

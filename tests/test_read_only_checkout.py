@@ -44,6 +44,7 @@ def checkout(tmp_path):
         path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o200)
 
 
+@pytest.mark.slow
 def test_user_really_cannot_write(checkout):
     """Neither a new file nor an old one: what follows would prove nothing otherwise."""
     user = AS_A_USER if os.geteuid() == 0 else ()

@@ -16,6 +16,8 @@ import pytest
 from tests.checkouts import HALF, MADE, MAKING, STEPS, STOPPED, Checkout
 from tests.commands import BIN, ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
@@ -158,7 +160,6 @@ def test_ctrl_c_is_one_line_and_130(checkout, step):
     assert time.monotonic() < deadline  # the step that ran has ended too, and its lock
 
 
-@pytest.mark.slow
 def test_terminal_shows_the_step_in_a_line_that_is_written_over(checkout):
     """Seconds and the installer's last line; at the end the line is gone. Ctrl-C ends it."""
     started = pexpect.spawn(
@@ -179,7 +180,6 @@ def test_terminal_shows_the_step_in_a_line_that_is_written_over(checkout):
     assert started.exitstatus == 130
 
 
-@pytest.mark.slow
 def test_log_gets_a_line_now_and_then(checkout):
     """Without a terminal, each quarter of a minute is heard of."""
     started = checkout.start(SLOW="16", SAY="Downloading x")
@@ -232,7 +232,6 @@ def real_checkout(tmp_path: Path) -> Checkout:
     return checkout
 
 
-@pytest.mark.slow
 def test_real_installation(real_checkout):
     """venv and pip install the hashed lock and the project, and the task runs."""
     first, second = real_checkout.run("hello"), real_checkout.run("hello")
@@ -240,7 +239,6 @@ def test_real_installation(real_checkout):
     assert (second.code, second.out, second.err) == (0, "hello\n", "")
 
 
-@pytest.mark.slow
 def test_real_uv(real_checkout):
     """A real uv on PATH does the same."""
     real_checkout.uv.symlink_to(BIN / "uv")
@@ -249,7 +247,6 @@ def test_real_uv(real_checkout):
     assert (second.code, second.out, second.err) == (0, "hello\n", "")
 
 
-@pytest.mark.slow
 def test_real_pip_without_an_index(real_checkout):
     """pip's own words for an index that does not answer are understood."""
     done = real_checkout.run(PIP_INDEX_URL="http://127.0.0.1:9/", PIP_CONFIG_FILE=os.devnull)
@@ -260,7 +257,6 @@ def test_real_pip_without_an_index(real_checkout):
     )
 
 
-@pytest.mark.slow
 def test_real_pip_with_a_wrong_hash(real_checkout):
     """A package whose hash is not the lock's is not installed, and the line says so."""
     lock = real_checkout.lock.read_text()
@@ -270,7 +266,6 @@ def test_real_pip_with_a_wrong_hash(real_checkout):
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["pip", "uv"])
 def test_real_installers_with_variables_that_lead_elsewhere(real_checkout, tool, tmp_path):
     """PIP_USER, PIP_TARGET and their like change nothing, and no configuration of pip's does."""
@@ -286,7 +281,6 @@ def test_real_installers_with_variables_that_lead_elsewhere(real_checkout, tool,
     assert [name for name in ("target", "prefix") if (tmp_path / name).exists()] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("tool", "variable"), [("pip", "PIP_CERT"), ("uv", "SSL_CERT_FILE")])
 def test_real_installers_with_a_certificate_that_is_not_trusted(real_checkout, tool, variable):
     """The installers' own words for it are understood, and the variable is the installer's."""

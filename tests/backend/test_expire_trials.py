@@ -76,6 +76,7 @@ def test_dry_run_changes_nothing():
     assert status_of(account) == Account.TRIALING
 
 
+@pytest.mark.slow
 def test_dry_run_says_what_a_new_job_is_not_held_against():
     """Many rows and no history: the line names the limit that cannot speak yet."""
     AccountFactory.create_batch(101, created=NOW - LIMIT - INSTANT)

@@ -3,6 +3,7 @@
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_showmigrations_lists_the_articles_three(commands, database_url):
     """`showmigrations users` prints the three migrations, applied."""
@@ -12,6 +13,7 @@ def test_showmigrations_lists_the_articles_three(commands, database_url):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_sqlmigrate_prints_the_articles_statement(commands, database_url):
     """On PostgreSQL the second migration is one ALTER COLUMN."""
@@ -26,6 +28,7 @@ def test_sqlmigrate_prints_the_articles_statement(commands, database_url):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_models_have_their_migrations(commands, database_url):
     """`makemigrations --check` finds nothing to write."""

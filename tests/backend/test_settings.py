@@ -48,6 +48,7 @@ def test_bad_value_names_itself_its_source_and_what_is_allowed(commands):
     )
 
 
+@pytest.mark.slow
 def test_debug_is_off_and_the_environment_is_production_by_default(commands):
     """What was not configured is taken for production."""
     done = commands.manage("target", DATABASE_URL=SQLITE, DEBUG=None)
@@ -70,6 +71,7 @@ def test_deploy_check_is_clean(commands):
     assert (done.code, done.out) == (0, "System check identified no issues (0 silenced).\n")
 
 
+@pytest.mark.slow
 def test_unreachable_database_is_one_line_without_the_password(commands):
     """A server that does not answer ends in one line and exit code 1."""
     url = "postgresql://app:hunter2@127.0.0.1:1/app"

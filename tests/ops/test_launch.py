@@ -155,6 +155,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", BROKEN)
 def test_error_in_tasks_is_one_line(start, text):
     """Whatever its class: what is wrong, its file and line, what to do, exit code 1."""

@@ -67,6 +67,7 @@ def test_the_changes_are_changes():
         assert before != then, name
 
 
+@pytest.mark.slow
 @settings(quick, max_examples=120)
 @given(st.sampled_from(CHANGES), any_minute, any_hour, every_day | any_day)
 def test_around_a_change_slots_are_what_a_clock_shows(change, minute, hour, day):

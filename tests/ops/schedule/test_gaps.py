@@ -35,6 +35,7 @@ def test_lines_after_the_gaps(cron, zone, lines):
     assert after_gaps(job(cron, zone)) == lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
 def test_line_is_due_after_each_gap_that_swallows_a_slot(change):
     """On the day of the gap itself, by the wall, and within the hour."""

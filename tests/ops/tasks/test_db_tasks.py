@@ -94,6 +94,7 @@ def test_check_finds_nothing_wrong(commands, database_url):
     assert (done.code, done.out) == (0, "Migrations: nothing wrong\n")
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_check_names_what_is_not_applied(commands, empty_database_url):
     """Each unapplied migration is a line with its fix, and the exit code is 1."""

@@ -136,6 +136,7 @@ def test_undo_is_guarded_and_ends_with_the_commands_code(commands, expired_url):
     assert again.err == "CommandError: Refused: run 2 is itself the undo of run 1.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_tasks_reach_the_ledger(commands, database_url):
     """By their names; nothing was missed since the ledger was made, and a key is found by place."""

@@ -43,6 +43,7 @@ QUOTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @given(password=BARE)
 def test_no_password_is_left_in_a_shape(shape, password):

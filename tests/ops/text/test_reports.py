@@ -34,6 +34,7 @@ def poisoned(thing: Any, text: str) -> Any:
     return f"{text}{thing}{text}" if type(thing) is str and thing else thing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [TEXT, *COMMANDS])
 @pytest.mark.parametrize("width", [None, 40])
 def test_plan(text, width):

@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from django_runbook.text.cleaning import clean
 from django_runbook.text.masking import is_named_secret, mask, of_environment, passwords_in
@@ -27,17 +25,18 @@ def of_settings() -> frozenset[str]:
     if not settings.configured:
         return frozenset()
     found = set(map(str, settings.SECRET_KEY_FALLBACKS))
-    for name in filter(is_named_secret, filter(str.isupper, dir(settings))):
-        with suppress(ImproperlyConfigured):  # an empty SECRET_KEY may stand, and not be read
-            if isinstance(value := getattr(settings, name), str):
-                found.add(value)
-    for database in settings.DATABASES.values():
-        found |= set(_inside(database))
+    behind = vars(settings)["_wrapped"]  # which warns of no old name, nor of an empty SECRET_KEY
+    for name in filter(str.isupper, dir(settings)):
+        value = getattr(behind, name, None)
+        if isinstance(value, Mapping):  # DATABASES, CACHES, MAILERS
+            found |= set(_inside(value))
+        elif isinstance(value, str) and is_named_secret(name):
+            found.add(value)
     return frozenset(found)
 
 
 def _inside(values: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield what a database's settings name a password, at any depth, and those in addresses."""
+    """Yield what a setting names a password, at any depth, and those in addresses."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _inside(value)

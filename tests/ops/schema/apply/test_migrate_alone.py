@@ -147,6 +147,7 @@ def test_refused_while_another_migrates(
     assert migrate("shop", wait=0).code == 0
 
 
+@pytest.mark.slow
 def test_it_goes_on_when_the_other_has_ended(
     postgres: BaseDatabaseWrapper, make_app: MakeApp
 ) -> None:

@@ -171,6 +171,7 @@ def test_a_history_that_does_not_fit_is_one_line(shop: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_backup_comes_first(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds the state before; where it fails, nothing is migrated; none where nothing is due."""
     monkeypatch.setattr(settings, "BASE_DIR", tmp_path)

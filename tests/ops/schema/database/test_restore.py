@@ -70,6 +70,7 @@ def test_damaged_backup_that_passes_for_sound(database, saved, engine):
     assert (code, database.groups) == (1, ["after", "before"]), said
 
 
+@pytest.mark.slow
 def test_restore_waits_no_longer_than_it_may(database, saved, engine, monkeypatch):
     """A session that reads holds a restore up for a while, and then it fails, untouched."""
     monkeypatch.setattr(postgresql, "LOCK_TIMEOUT", "300ms")

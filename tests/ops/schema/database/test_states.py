@@ -8,6 +8,7 @@ from django_runbook.schema.database.backups import backup
 from tests.ops.schema.database.saving import NOW, PROFILE, describe, manage
 
 
+@pytest.mark.slow
 def test_older_state_is_refused(database, tmp_path):
     """A backup without the last migration: refused, or restored knowingly and then migrated."""
     call_command("migrate", "users", "0002", verbosity=0)

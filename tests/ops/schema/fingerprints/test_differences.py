@@ -97,6 +97,7 @@ def test_another_name_is_a_difference_of_names(found: Fingerprint, kind: str) ->
     assert all(str(each.left) + "_new" in str(new.entries) for each in differences.names)
 
 
+@pytest.mark.slow
 @QUICK
 @given(fingerprints(), st.data())
 def test_another_order_is_a_difference_of_order(found: Fingerprint, data: st.DataObject) -> None:

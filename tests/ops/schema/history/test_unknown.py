@@ -120,6 +120,7 @@ def test_doctor_and_check_are_not_content(commands: Commands, newer: str, task: 
     assert NEWER.removesuffix(".") in done.out + done.err
 
 
+@pytest.mark.slow
 def test_pruning_is_not_warned(commands: Commands, newer: str) -> None:
     """Who takes the names out of the record knows of them."""
     done = commands.manage("migrate", "users", "--prune", DATABASE_URL=newer)

@@ -30,6 +30,7 @@ __all__ = ["target_fixture"]
 CASCADE = "" if django.VERSION >= (6, 1) else " CASCADE"
 
 
+@pytest.mark.slow
 def test_what_the_target_lacks(target: BaseDatabaseWrapper, make_app: MakeApp) -> None:
     """Its SQL, risks, rehearsal and the time's shares, on PostgreSQL; the target is only read."""
     make_app("shop", m0001_initial=ITEM, m0002_less=DROP.format(""))
@@ -68,6 +69,7 @@ GROW = """[
 ]"""
 
 
+@pytest.mark.slow
 def test_tables_that_the_plan_makes_are_no_risk(
     target: BaseDatabaseWrapper, make_app: MakeApp
 ) -> None:
@@ -85,6 +87,7 @@ def test_tables_that_the_plan_makes_are_no_risk(
     }
 
 
+@pytest.mark.slow
 def test_two_runs_are_the_same(target: BaseDatabaseWrapper, make_app: MakeApp) -> None:
     """What is random in a migration makes no difference between two plans."""
     make_app(
@@ -129,6 +132,7 @@ def test_installed_packages_only_warn(
     assert (drop.severity, drop.rewrite) == (Severity.WARNING, NOT_OURS)
 
 
+@pytest.mark.slow
 def test_what_it_means_at_size(target: BaseDatabaseWrapper, make_app: MakeApp) -> None:
     """The rehearsal confirms a rewrite, and the snapshot says how much that is in production."""
     make_app(
@@ -148,6 +152,7 @@ def test_what_it_means_at_size(target: BaseDatabaseWrapper, make_app: MakeApp) -
     assert risk.showed.startswith("rehearsed: rewrites shop_item")
 
 
+@pytest.mark.slow
 def test_failure_is_told_once(target: BaseDatabaseWrapper, make_app: MakeApp) -> None:
     """Where a rule has foreseen it, neither the empty database nor the rehearsal repeats it."""
     make_app(

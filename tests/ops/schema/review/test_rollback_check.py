@@ -47,6 +47,7 @@ def live(shop: Workshop) -> BaseDatabaseWrapper:
     return shop.create()
 
 
+@pytest.mark.slow
 def test_what_goes_back_and_what_does_not(scratch_server: None, make_app: MakeApp) -> None:
     """Each that cannot be undone is named with the reason; names and order alone do not fail."""
     make_app(
@@ -121,6 +122,7 @@ def test_a_migration_that_fails_is_named_with_its_operation(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "outcome", "error"),
     [
@@ -226,6 +228,7 @@ def test_nothing_to_try(scratch_server: None, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_the_database(shop: Workshop, make_app: MakeApp) -> None:
     """The real database stays as empty as it was."""
     make_app("wares", m0001_initial=THING)

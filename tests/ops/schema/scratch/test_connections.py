@@ -49,6 +49,7 @@ def test_connection_is_found_by_its_alias(shop: Workshop) -> None:
     assert connections["default"] is own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placed", [False, True])
 def test_each_database_has_types_of_its_own(postgresql: Workshop, placed: bool) -> None:
     """An extension's types have other numbers in each: none is taken for that of another."""

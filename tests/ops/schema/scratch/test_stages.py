@@ -49,6 +49,7 @@ def test_exactly_the_parents_are_applied(
     }
 
 
+@pytest.mark.slow
 def test_a_copy_is_changed_alone(
     shop: Workshop, make_app: MakeApp, stages_on: Callable[[Workshop], Stages]
 ) -> None:

@@ -70,6 +70,7 @@ def test_tasks_of_plain_invoke_work_with_their_aliases(repository):
     assert repository.inv("hello", HELLO="7").code == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operand", ["hello", "hi", "test", "graph"])
 def test_app_called_like_a_task_is_migrated_alone(repository, operand):
     """`inv db.migrate test` migrates the app called test: never all of them, then the tests."""
@@ -78,6 +79,7 @@ def test_app_called_like_a_task_is_migrated_alone(repository, operand):
     assert done.out == f"{shlex.quote(f'{BIN}/python')} src/manage.py migrate {operand}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tasks", "said"),
     [

@@ -65,6 +65,7 @@ def test_printed_line_can_be_pasted(argv):
         assert shlex.split(printed) == argv
 
 
+@pytest.mark.slow
 def test_manage_takes_the_articles_code(commands):
     """Quotes and semicolons reach Django's shell."""
     done = commands.inv(
@@ -141,12 +142,14 @@ runbook:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", OTHERS.items(), ids="=".join)
 def test_no_variable_lets_a_task_print_instead(repository, others):
     """What is meant for `c.run` of anybody's tasks is not a `--dry` of a scheduled job."""
     assert repository.called("manage", "--", "x", **dict([others]))["argv"] == ["x"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["home", "root", "INVOKE_RUNTIME_CONFIG"])
 def test_no_file_lets_a_task_print_instead(repository, place):
     """Neither the user's, nor the repository's, nor one that a variable names."""
@@ -259,6 +262,7 @@ def test_several_tasks_cannot_share_what_was_typed(repository):
     assert done.err == "What stands after '--' can go to one task only.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("toml", "message"),
     [

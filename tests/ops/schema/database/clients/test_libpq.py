@@ -121,6 +121,7 @@ os.execvp({real!r}, [{real!r}, *sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_psql_itself_reads_it(commands, database_url, tmp_path):
     """The shell, read-only and not, comes to its server, and reads the file when it reconnects."""
@@ -160,6 +161,7 @@ def test_dump_and_restore_read_it_too(commands, database_url, tmp_path):
         assert "hunt" not in done.out + done.err
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_role_that_psql_does_not_take(commands, database_url):
     """What the shell is not told, is said, with what does it."""

@@ -23,6 +23,7 @@ ASKED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_failing_pg_dump_leaves_no_file(database, tmp_path, fake):
     """Its own reason is told in one line; what it wrote before is gone."""
@@ -84,6 +85,7 @@ def test_password_stands_in_no_argument(database, tmp_path, fake, monkeypatch):
     assert password not in " ".join(told)
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_restore_that_fails_at_its_end(database, tmp_path):
     """A grant to a role that is gone: all is as before, with what would have been dropped."""

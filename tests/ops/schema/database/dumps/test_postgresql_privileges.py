@@ -65,6 +65,7 @@ def grant(database, role):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_privileges_that_the_file_does_not_have_are_gone(database, role, tmp_path):
     """The server's own defaults count again, also for what the restore itself has made."""
@@ -78,6 +79,7 @@ def test_privileges_that_the_file_does_not_have_are_gone(database, role, tmp_pat
     assert database.run(granted) == [0]
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_privileges_of_the_file_are_there_again(database, role, tmp_path):
     """They are those of the file: neither more nor fewer, whatever the database had meanwhile."""
@@ -93,6 +95,7 @@ def test_privileges_of_the_file_are_there_again(database, role, tmp_path):
         assert privileges(database) == before
 
 
+@pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_without_privileges_those_of_the_database_stay(database, role, tmp_path):
     """--no-privileges leaves grants out: those for what is made later stay as they are."""

@@ -9,6 +9,7 @@ from django_runbook.schema.database.dumps import sqlite
 from tests.ops.schema.database.saving import ADD, GROUPS, manage
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_no_database_yet(saved, empty, tmp_path, monkeypatch):
     """A backup of an SQLite file that is not there fails; a restore makes it, or leaves none."""
@@ -31,6 +32,7 @@ def test_no_database_yet(saved, empty, tmp_path, monkeypatch):
     assert empty.groups == ["before"]
 
 
+@pytest.mark.slow
 @pytest.mark.engines("sqlite")
 def test_wal_with_readers_and_a_writer(database, tmp_path):
     """Nobody waits: a reader keeps its state, and what is not committed is not saved."""

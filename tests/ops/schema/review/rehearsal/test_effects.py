@@ -130,6 +130,7 @@ OPERATIONS: dict[str, tuple[str, dict[str, tuple[str, bool, int, int]]]] = {
 }
 
 
+@pytest.mark.slow
 def test_effects_of_each_operation(
     postgresql: Workshop, make_app: MakeApp, stages_on: Callable[[Workshop], Stages]
 ) -> None:

@@ -75,6 +75,7 @@ def test_errors_that_only_rows_bring_out(stage: Stage) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_harmless_rows_show_what_lies_beyond_a_failure(stage: Stage) -> None:
     """Where hostile rows stop a migration, the rest is measured; else it is said to be unknown."""
@@ -93,6 +94,7 @@ def test_harmless_rows_show_what_lies_beyond_a_failure(stage: Stage) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_failing_function_is_named_with_its_line(
     shop: Workshop, make_app: MakeApp, stages_on: Callable[[Workshop], Stages]
 ) -> None:
@@ -118,6 +120,7 @@ def test_what_a_migration_prints_is_not_seen(
     assert "loud" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_an_endless_statement_is_stopped(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement has some seconds; then it is an error like others; no database is left."""
@@ -131,6 +134,7 @@ def test_an_endless_statement_is_stopped(stage: Stage, monkeypatch: pytest.Monke
         assert cursor.fetchall() == [(stage.connection.settings_dict["NAME"],)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_tables_without_rows_are_said(stage: Stage) -> None:
     """A table whose constraints refuse every row is a gap, and the rest is rehearsed."""

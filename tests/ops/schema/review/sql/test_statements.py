@@ -43,6 +43,7 @@ def sqlmigrate(shop: Workshop, name: str, *, migrated: bool) -> list[str]:
     return [line for line in lines if not line.startswith("--")]
 
 
+@pytest.mark.slow
 def test_at_the_parents_and_nowhere_else(
     postgresql: Workshop, make_app: MakeApp, stages_on: StagesOn
 ) -> None:
@@ -123,6 +124,7 @@ def test_the_installed_apps(shop: Workshop, stages_on: StagesOn) -> None:
     assert seen > 10
 
 
+@pytest.mark.slow
 def test_held_back_sql(postgresql: Workshop, make_app: MakeApp, stages_on: StagesOn) -> None:
     """What waits for the end stands there, or with its operation where nothing runs in between."""
     one = """migrations.CreateModel("One", [("id", models.BigAutoField(primary_key=True)),
@@ -203,6 +205,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 def test_values_that_vary(shop: Workshop, make_app: MakeApp, stages_on: StagesOn) -> None:
     """Two runs give the same text: what is random or the clock's varies, what is fixed is shown."""
     body = "".join(

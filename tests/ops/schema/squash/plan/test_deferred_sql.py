@@ -132,6 +132,7 @@ HARMLESS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARMLESS)
 def test_no_event_is_pending(name: str, make_app: MakeApp, postgresql: Workshop) -> None:
     """Where the table stands in an earlier file, too, one file is right."""

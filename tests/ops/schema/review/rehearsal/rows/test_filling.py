@@ -54,6 +54,7 @@ FEW_VALUES = {"boolean"}
 COLUMN = st.tuples(st.sampled_from(sorted(SIMPLE)), st.booleans(), st.booleans())
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12,
     deadline=None,

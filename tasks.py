@@ -141,7 +141,7 @@ def _show(before: dict[str, int], after: dict[str, int]) -> None:
     Console().print(table)
 
 
-ns = kit(ROOT)
+ns = kit(ROOT, dotenv=True)
 ns.add_task(expire)
 ns.add_task(demo)
 ns.add_task(bench)

@@ -113,8 +113,10 @@ def test_dry_expire_prints_its_two_steps(commands, behind):
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of the project without `.env` and databases, in a folder with a space."""
-    return copy_project(tmp_path)
+    """Return a checkout of the project without `.env` and databases, in a folder with a space."""
+    root = copy_project(tmp_path)
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    return root
 
 
 FRESH = {"ENV_FILE": None, "DEBUG": None, "SECRET_KEY": None, "PYTHONPATH": None}

@@ -44,8 +44,11 @@ if program.argv:  # Invoke's program is loading a tasks.py, and shows tracebacks
     sys.excepthook = uncaught.told
 
 
-def kit(root: Path) -> Collection:
+def kit(root: Path, *, dotenv: bool = False) -> Collection:
     """Return the kit's tasks for the repository at ``root``, for a ``tasks.py`` to add its own to.
+
+    With ``dotenv`` a fresh checkout gets its ``.env`` from ``.env.example`` by the first task that
+    needs the settings; without it no task but ``dev.setup`` makes one.
 
     The program that is running takes over what Invoke's own command line lacks: ``.venv/bin/inv``
     is Invoke's, and there is no other place for it. Invoke reads ``INVOKE_RUN_ECHO=false`` as true,
@@ -56,7 +59,7 @@ def kit(root: Path) -> Collection:
             os.environ[name] = ""
     program.__class__ = KitProgram
     collection = Collection()
-    collection.configure({"runbook": {"root": str(root)}})
+    collection.configure({"runbook": {"root": str(root), "dotenv": dotenv}})
     for each in migrations.tasks:
         db.collection.add_task(each)
     collection.add_collection(db.collection)

@@ -1,11 +1,12 @@
 """`inv dev.*`: what a developer does all day."""
 
 import sys
+from pathlib import Path
 
 from invoke import Collection, Context, Exit
 
 from django_runbook.tasks.cli.declaration import task
-from django_runbook.tasks.processes import target
+from django_runbook.tasks.processes import dotenv, target
 from django_runbook.tasks.processes.process import (
     become,
     config,
@@ -23,12 +24,25 @@ GROUP = "Development"
 @task()
 def setup(c: Context) -> None:
     """Make this checkout ready: .env and migrations."""
-    at = target.ask(c)
+    at = _ask(c)
     if at.protected:
         raise Exit(f"Refused: {at} is protected; setup is for a developer's database.", code=3)
     target.show(at, "Set up")
     run(c, manage(c, "migrate"))
     become(c, manage(c, "diagnose"))
+
+
+def _ask(c: Context) -> target.Target:
+    """Return the target; where the settings do not load, make the ``.env`` that they lack first."""
+    root = Path(c.config.runbook.root)
+    try:
+        return target.ask(c)
+    except Exit:
+        before = (root / ".env").exists()
+        dotenv.ensure(root, dry=is_dry(c))
+        if before or not (root / ".env").exists():
+            raise
+    return target.ask(c)
 
 
 @task(

@@ -13,9 +13,10 @@ EXAMPLE = "# For development.\nDEBUG=true\nSECRET_KEY=\nDATABASE_URL=sqlite:///x
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """Return a fresh checkout, on a machine without CI or DATABASE_URL."""
-    for name in ("CI", "DATABASE_URL"):
+    """Return a fresh checkout, on a machine whose environment says nothing."""
+    for name in dotenv.SPEAKS:
         monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".git").mkdir()
     (tmp_path / ".env.example").write_text(EXAMPLE)
     return tmp_path
 
@@ -42,7 +43,21 @@ def test_two_checkouts_have_two_keys():
     assert dotenv.filled_in(EXAMPLE) != dotenv.filled_in(EXAMPLE)
 
 
-@pytest.mark.parametrize("name", ["CI", "DATABASE_URL"])
+def test_key_of_the_example_is_never_taken(root):
+    """What stands in the repository is no secret."""
+    (root / ".env.example").write_text("SECRET_KEY=known-to-all\n")
+    dotenv.ensure(root)
+    assert "known-to-all" not in (root / ".env").read_text()
+
+
+def test_not_made_outside_a_checkout(root):
+    """A deployed image has the example, and no use for its DEBUG."""
+    (root / ".git").rmdir()
+    dotenv.ensure(root)
+    assert not (root / ".env").exists()
+
+
+@pytest.mark.parametrize("name", dotenv.SPEAKS)
 def test_not_made_where_the_environment_speaks(root, monkeypatch, name):
     """In CI, and where a database is named, nothing is made up."""
     monkeypatch.setenv(name, "x")
@@ -95,3 +110,32 @@ def test_many_at_once_make_one(root):
         thread.join()
     assert (root / ".env").read_text().count("SECRET_KEY=") == 1
     assert list(root.glob(".env.*")) == [root / ".env.example"]
+
+
+NOTHING = dict.fromkeys(dotenv.SPEAKS)
+
+
+def test_no_task_of_another_repository_makes_one(repository):
+    """What nobody asked for is not written: its image may hold the example as well."""
+    (repository.root / ".git").mkdir()
+    (repository.root / ".env.example").write_text(EXAMPLE)
+    for argv in (("manage", "--", "check"), ("db.show",), ("dev.setup",)):
+        assert repository.inv(*argv, **NOTHING).code == 0, argv
+        assert not (repository.root / ".env").exists(), argv
+
+
+def test_setup_makes_one_where_the_settings_do_not_load(repository):
+    """It is asked for there; the tasks after it find what they need."""
+    (repository.root / ".git").mkdir()
+    (repository.root / ".env.example").write_text(EXAMPLE)
+    manage = repository.root / "src/manage.py"
+    needs = (
+        "import pathlib, sys\npathlib.Path('.env').exists() or sys.exit('SECRET_KEY is not set')\n"
+    )
+    manage.write_text(needs + manage.read_text())
+    done = repository.inv("manage", "--", "check", **NOTHING)
+    assert (done.code, done.err) == (1, "SECRET_KEY is not set\n")
+    done = repository.inv("dev.setup", **NOTHING)
+    assert done.code == 0, done
+    assert "Made .env from .env.example, with a random SECRET_KEY.\n" in done.err
+    assert repository.inv("manage", "--", "check", **NOTHING).code == 0

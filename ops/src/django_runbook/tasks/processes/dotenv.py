@@ -1,4 +1,7 @@
-"""Gives a fresh checkout its `.env`, from `.env.example`."""
+"""Gives a fresh checkout its `.env`, from `.env.example`, where that is asked for.
+
+A deployed image may hold the example as well: its DEBUG is not to be switched on there.
+"""
 
 import os
 import sys
@@ -7,18 +10,24 @@ from pathlib import Path
 
 from invoke import Exit
 
+#: Variables that say that the environment speaks.
+SPEAKS = ("CI", "DATABASE_URL", "SECRET_KEY")
+KEY = "SECRET_KEY="
+
 
 def ensure(root: Path, *, dry: bool = False, env: Mapping[str, str] | None = None) -> None:
     """Make ``.env`` where there is none, with a random SECRET_KEY, readable by its owner alone.
 
-    Not where CI or DATABASE_URL is set, here or in ``env``: there the environment speaks, and what
-    it leaves out must fail. Under ``dry`` no file is made; the processes of this task get its
-    variables instead. Raises ``Exit`` for an example that is not UTF-8, and in a checkout that
-    cannot be written.
+    In a checkout alone, and not where one of ``SPEAKS`` is set, here or in ``env``: there the
+    environment speaks, and what it leaves out must fail. Under ``dry`` no file is made; the
+    processes of this task get its variables instead. Raises ``Exit`` for an example that is not
+    UTF-8, and in a checkout that cannot be written.
     """
     file, example = root / ".env", root / ".env.example"
     known = {**os.environ, **(env or {})}
-    if file.exists() or not example.exists() or any(map(known.get, ("CI", "DATABASE_URL"))):
+    if file.exists() or not example.exists() or any(map(known.get, SPEAKS)):
+        return
+    if not (root / ".git").exists():
         return
     try:
         text = filled_in(example.read_text("utf-8"))
@@ -54,8 +63,8 @@ def _make(file: Path, text: str) -> None:
 
 
 def filled_in(example: str) -> str:
-    """Return the text of ``.env.example`` with a random key after a bare ``SECRET_KEY=``."""
+    """Return the text of ``.env.example`` with a random key, whichever stands there."""
     import secrets
 
-    key = f"SECRET_KEY={secrets.token_urlsafe(50)}"
-    return "\n".join(key if line == "SECRET_KEY=" else line for line in example.split("\n"))
+    key = f"{KEY}{secrets.token_urlsafe(50)}"
+    return "\n".join(key if line.startswith(KEY) else line for line in example.split("\n"))

@@ -43,10 +43,11 @@ def manage(
 
     Its paths are short ones, unless they must be ``absolute`` for a command that runs elsewhere.
     Those that the user typed mean the user's folder. A fresh checkout gets its ``.env`` first,
-    unless the command will have its settings in ``env``.
+    where its tasks file wants that, unless the command will have its settings in ``env``.
     """
     manage_py = config(c).manage
-    dotenv.ensure(Path(c.config.runbook.root), dry=is_dry(c), env=env)
+    if c.config.runbook.get("dotenv"):
+        dotenv.ensure(Path(c.config.runbook.root), dry=is_dry(c), env=env)
     if working_folder(c):
         arguments = tuple(paths.absolute(arguments, Path.cwd()))
     if absolute:

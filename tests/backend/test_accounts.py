@@ -21,7 +21,6 @@ DAY = datetime.timedelta(days=1)
 INSTANT = datetime.timedelta(microseconds=1)
 
 
-@pytest.mark.slow
 def test_opened_with_the_user():
     """A new user has an account in trial, created now."""
     before = timezone.now()

@@ -22,12 +22,13 @@ TOUCHES = {"db", "transactional_db", "engine", "database_url", "empty_database_u
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL, once for all workers.
 
-    A shell's background job ignores Ctrl-C, and what nohup starts ignores a hang-up: so would every
-    command that a test starts.
+    A shell's background job ignores Ctrl-C and SIGQUIT, and what nohup starts ignores a hang-up: so
+    would every command that a test starts.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: None)  # ignored here, the default in commands
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # ignored here, the default in commands
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.stash[SERVER] = Server()
 

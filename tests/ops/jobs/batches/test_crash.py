@@ -20,6 +20,12 @@ SELECT r.status, r.changed, r.batches, coalesce(sum(b.changed), 0), count(b),
 FROM runbook_jobs_run r LEFT JOIN runbook_jobs_batch b ON b.run_id = r.id
 WHERE r.id = 1 GROUP BY r.id
 """
+#: Lets each batch take a moment, so that the run is in the midst of it when it is looked at.
+SLOW = """
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER UPDATE ON accounts_account EXECUTE FUNCTION wait()
+"""
 
 
 def crash(stage: Stage) -> None:
@@ -43,6 +49,7 @@ def test_run_goes_on_behind_a_crash() -> None:
             stage.execute(f"ALTER SYSTEM SET {setting}")
         stage.execute("SELECT pg_reload_conf()")
         stage.fill("work", population)
+        stage.execute(SLOW, database="work")
         command = [sys.executable, MANAGE, "expire_trials", "-v2", f"--allow={ACCOUNTS}"]
         process = subprocess.Popen(
             [*command, "--reason=a test"],
@@ -60,6 +67,7 @@ def test_run_goes_on_behind_a_crash() -> None:
                 with psycopg.connect(stage.url("work")) as session:
                     before = session.execute(FACTS).fetchone()
                 crash(stage)
+                stage.execute("DROP TRIGGER slow ON accounts_account", database="work")
                 with psycopg.connect(stage.url("work")) as session:
                     after = session.execute(FACTS).fetchone()
                 process.send_signal(signal.SIGCONT)

@@ -30,7 +30,8 @@ def ask_to_stop(pk: int, *, who: Who, reason: str = "") -> StopAsked:
 
     Raises ``UnknownRunError``, and ``RefusedError`` for a run that is not running.
     """
-    asked = f"{who.ci_url or f'{who.user}@{who.host}'} ({who.through or 'inv jobs.stop'})"
+    through = f"({who.through})" if who.through else "(inv jobs.stop)"
+    asked = f"{who.ci_url or f'{who.user}@{who.host}'} {through}"
     if reason := one_line(masked(reason)).strip():
         asked = f"{asked}: {reason}"
     queries.get_run(pk)

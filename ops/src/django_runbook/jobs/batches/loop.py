@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django_runbook.jobs.batches.rows import changes
 from django_runbook.jobs.batches.rows.changes import Changed
 from django_runbook.jobs.batches.rows.failures import Failures, RowError
+from django_runbook.jobs.batches.rows.paging import is_unlocked
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.batches.throttle import Throttle
 from django_runbook.jobs.database import timeouts
@@ -24,6 +25,7 @@ TARGET_SECONDS = 0.05
 FIRST_SIZE = 500
 SMALLEST_SIZE = 100  # where a commit alone takes long, fewer rows do not make it faster
 LARGEST_SIZE = 20_000
+ALONE_SECONDS = 0.05  # that rows which are changed already are held for one that another holds
 LARGEST_PORTABLE = 5_000  # its ids are parameters, and SQLite takes 32,766 of them
 
 
@@ -85,6 +87,8 @@ class Work:
         self.failures, self.throttle = failures, throttle
         #: Whether no row may be changed again; whether the run keeps the last key that was tried.
         self.once = self.has_cursor = False
+        #: Whether nobody else was seen to change the rows; else each is locked before.
+        self.alone = True
         self.connection = connections[run._state.db or DEFAULT_DB_ALIAS]
         self._stale = self._at_commit = False
 
@@ -118,6 +122,7 @@ class Work:
                 self._mend(error, patience)
                 continue
             seconds = time.monotonic() - start
+            self.alone = self.alone and done.changed == done.picked
             if not done.trial:
                 self.pace.took(done.picked, seconds)
             if self.throttle:
@@ -140,7 +145,8 @@ class Work:
         timeouts.before(self.connection)
         self._at_commit = False
         with transaction.atomic(using=using):
-            timeouts.inside(self.connection)
+            shortly = ALONE_SECONDS if is_unlocked(picked) else None
+            timeouts.inside(self.connection, shortly)
             done = apply(picked, change, self.run, self.run.batches + 1, self.failures)
             written, failed = 1 if done.changed else 0, len(done.trial.found) if done.trial else 0
             cursor = done.last[-1] if self.has_cursor and done.last else None
@@ -166,6 +172,7 @@ class Work:
         if self.failures and self.failures.explain(error, at_commit=self._at_commit):
             return
         kind = fault(error, self.connection) if isinstance(error, Error) else None
+        self.alone = False
         wait = patience.next()
         if kind is None or wait is None:
             raise error

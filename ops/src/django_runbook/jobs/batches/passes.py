@@ -93,7 +93,10 @@ def _go_through(
     while not work.stop.reason and not work.hopeless:
 
         def picked(size: int, *, after: Any = after) -> Any:
-            return paging.pick(rows, order=order, after=after, size=size, skip_locked=skip_locked)
+            alone = skip_locked and work.alone and not change.kept
+            return paging.pick(
+                rows, order=order, after=after, size=size, skip_locked=skip_locked, alone=alone
+            )
 
         done, size = work.batch(picked, change)
         if done is None or work.hopeless:

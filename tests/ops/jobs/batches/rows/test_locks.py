@@ -17,6 +17,7 @@ from tests.ops.jobs.books import NOW
 pytestmark = pytest.mark.engines("postgresql")
 
 PAY = "UPDATE accounts_account SET status = 'ACTIVE' WHERE id = %s"
+RENEW = "UPDATE accounts_account SET created = now() + interval '99 years' WHERE id = %s"
 BLOCKED = "SELECT pid FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
 
 
@@ -54,9 +55,29 @@ def test_locked_row_is_waited_for_in_the_last_pass(keys, session, pays):
     assert books.complaints() == []
 
 
+@pytest.mark.parametrize("meanwhile", [PAY, RENEW, "DELETE FROM accounts_account WHERE id = %s"])
+def test_row_that_is_not_due_any_more_is_left(keys, session, monkeypatch, meanwhile):
+    """A run that is alone locks no row before it changes it, and asks of each again when it does.
+
+    Of one that another was changing then, it waits for the end, and sees what that other made of
+    it; the rows beside it are changed in the same batch.
+    """
+    monkeypatch.setattr("django_runbook.jobs.batches.loop.ALONE_SECONDS", 20)
+    other, watcher, seen = session(), session(), []
+    with other.transaction():
+        other.execute(meanwhile, [keys[1]])
+        thread, told = in_thread(lambda: expire_trials(now=NOW, watch=seen.append))
+        wait_for(lambda: watcher.execute(BLOCKED, [other.info.backend_pid]).fetchone())
+    thread.join(10)
+    assert [(run.status, run.expired, run.left) for run in told] == [("SUCCEEDED", 4, 0)]
+    assert [batch.changed for batch in seen] == [2, 2]
+    left = Account.objects.filter(pk=keys[1]).values_list("status", flat=True)
+    assert list(left) == {PAY: ["ACTIVE"], RENEW: ["TRIALING"]}.get(meanwhile, [])
+
+
 def test_deadlock_is_repeated(keys, session, monkeypatch):
     """A real one: the run holds the first row and waits for the second, a payer the other way."""
-    monkeypatch.setattr("django_runbook.jobs.database.timeouts.LOCK_SECONDS", 20)
+    monkeypatch.setattr("django_runbook.jobs.batches.loop.ALONE_SECONDS", 20)
     first, second = session(), session()
     deadlocks = count_of(session(), "deadlocks")
 

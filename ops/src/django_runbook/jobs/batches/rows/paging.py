@@ -54,9 +54,18 @@ def parts(due: QuerySet[Any], since: str | None) -> Iterator[tuple[QuerySet[Any]
 
 
 def pick(
-    due: QuerySet[Any], *, order: tuple[str, ...], after: Any, size: int, skip_locked: bool
+    due: QuerySet[Any],
+    *,
+    order: tuple[str, ...],
+    after: Any,
+    size: int,
+    skip_locked: bool,
+    alone: bool = False,
 ) -> QuerySet[Any, Any]:
     """Return the next ``size`` keys behind ``after``, to be locked by whoever reads them.
+
+    Where the run is ``alone`` PostgreSQL does not lock them first: the statement that changes them
+    asks again of each whether it is due.
 
     Rows that are found through others are to be locked by ``locked`` after that: the others are
     nobody's to lock, and an outer join has none.
@@ -65,7 +74,8 @@ def pick(
         one_bound = connections[due.db].vendor == "postgresql"
         due = due.filter(_row_behind(order, after) if one_bound else _behind(order, after))
     features = connections[due.db].features
-    if features.has_select_for_update:
+    alone = alone and connections[due.db].vendor == "postgresql"
+    if features.has_select_for_update and not alone:
         due = due.select_for_update(
             skip_locked=skip_locked and features.has_select_for_update_skip_locked,
             no_key=features.has_select_for_no_key_update,
@@ -74,6 +84,13 @@ def pick(
     if is_joined(keys):
         keys.query.select_for_update = False
     return keys
+
+
+def is_unlocked(keys: QuerySet[Any, Any]) -> bool:
+    """Tell whether the rows of a pick are locked by what changes them, and not before."""
+    connection = connections[keys.db]
+    locks = keys.query.select_for_update or is_joined(keys)
+    return connection.vendor == "postgresql" and not locks
 
 
 def is_joined(keys: QuerySet[Any, Any]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from django_runbook.jobs.batches.loop import TARGET_SECONDS, Pace, Watch, Work
-from django_runbook.jobs.batches.rows import paging
+from django_runbook.jobs.batches.rows import changes, paging
 from django_runbook.jobs.batches.rows.failures import Failures
 from django_runbook.jobs.batches.stopping import Stop
 from django_runbook.jobs.batches.throttle import Throttle
@@ -90,10 +90,11 @@ def _go_through(
     after: tuple[Any, ...] | None = None,
 ) -> bool:
     """Change these rows in their order; tell whether it came to their end."""
+    asks_again = skip_locked and not change.kept and changes.in_one_statement(rows, change)
     while not work.stop.reason and not work.hopeless:
 
         def picked(size: int, *, after: Any = after) -> Any:
-            alone = skip_locked and work.alone and not change.kept
+            alone = asks_again and work.alone
             return paging.pick(
                 rows, order=order, after=after, size=size, skip_locked=skip_locked, alone=alone
             )

@@ -125,6 +125,31 @@ def test_related_row_that_another_holds_holds_nothing_up(committed_shelf, sessio
         assert seen_by({**unseen(), "since": "maker__founded"}) == list("0123")
 
 
+@pytest.mark.engines("postgresql")
+def test_row_found_through_others_holds_up_no_batch(committed_shelf, session, monkeypatch):
+    """One statement leaves out what another holds, as for rows of a table of their own."""
+    monkeypatch.setattr("django_runbook.jobs.database.timeouts.LOCK_SECONDS", 20)
+    makers = [Maker.objects.create(founded=NOW - DAY) for _ in range(5)]
+    items = [Item.objects.create(text="old", maker=maker) for maker in makers]
+    other, seen = session(), []
+    other.execute("BEGIN")
+    other.execute("UPDATE users_item SET text = 'mine' WHERE id = %s", [items[1].pk])
+
+    def watch(batch):
+        seen.append(batch.changed)
+        if sum(seen) == len(items) - 1:
+            other.execute("COMMIT")
+
+    moved = shelf.job(
+        due=lambda _: Item.objects.filter(text="old"),
+        was={"text": "old"},
+        to={"text": "new"},
+        since="maker__founded",
+    )
+    done = shelf.go(moved, watch=watch)
+    assert (done.status, done.changed, seen) == ("SUCCEEDED", 4, [3, 1])
+
+
 @pytest.mark.slow
 @pytest.mark.engines("postgresql")
 def test_row_that_another_holds_is_left_for_the_second_pass(committed_shelf, session, monkeypatch):

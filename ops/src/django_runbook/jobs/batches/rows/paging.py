@@ -74,14 +74,13 @@ def pick(
         one_bound = connections[due.db].vendor == "postgresql"
         due = due.filter(_row_behind(order, after) if one_bound else _behind(order, after))
     features = connections[due.db].features
-    alone = alone and connections[due.db].vendor == "postgresql"
-    if features.has_select_for_update and not alone:
+    if features.has_select_for_update:
         due = due.select_for_update(
             skip_locked=skip_locked and features.has_select_for_update_skip_locked,
             no_key=features.has_select_for_no_key_update,
         )
     keys = due.order_by(*order).values_list(*order)[:size]
-    if is_joined(keys):
+    if is_joined(keys) or (alone and connections[keys.db].vendor == "postgresql"):
         keys.query.select_for_update = False
     return keys
 

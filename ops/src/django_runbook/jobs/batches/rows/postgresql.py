@@ -104,7 +104,7 @@ def _statement(
     table, pk = change.model._meta.db_table, field_of(change.model, "pk")
     keys = [f"key_{number}" for number, _ in enumerate(picked.query.values_select)]
     unlocked = paging.is_unlocked(picked)
-    first = unlocked or picked.query.select_for_update_skip_locked
+    first = picked.query.select_for_update_skip_locked
     placed = first and _has_places(table, connection)
     place = f"{quote(table)}.{'ctid' if placed else quote(pk.column)}"
     old = {f"old_{number}": F(name) for number, name in enumerate(change.kept)}

@@ -58,11 +58,12 @@ def main(root):
 
 
 def copy_project(folder: Path) -> Path:
-    """Copy the project without `.env` and databases into a folder with a space in its name."""
+    """Make a checkout without `.env` and databases in a folder with a space in its name."""
     root = folder / "a copy"
     ignored = shutil.ignore_patterns(".venv", ".git", ".env", "__pycache__", ".*cache", "var")
     shutil.copytree(ROOT, root, ignore=ignored)
     (root / "var").mkdir()
+    subprocess.run(["git", "init", "--quiet", root], check=True)
     return root
 
 

@@ -114,9 +114,7 @@ def test_dry_expire_prints_its_two_steps(commands, behind):
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a checkout of the project without `.env` and databases, in a folder with a space."""
-    root = copy_project(tmp_path)
-    subprocess.run(["git", "init", "--quiet", root], check=True)
-    return root
+    return copy_project(tmp_path)
 
 
 FRESH = {"ENV_FILE": None, "DEBUG": None, "SECRET_KEY": None, "PYTHONPATH": None}

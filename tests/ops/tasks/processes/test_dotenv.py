@@ -5,6 +5,7 @@ import stat
 import threading
 
 import pytest
+from invoke import Exit
 
 from django_runbook.tasks.processes import dotenv
 
@@ -48,6 +49,15 @@ def test_key_of_the_example_is_never_taken(root):
     (root / ".env.example").write_text("SECRET_KEY=known-to-all\n")
     dotenv.ensure(root)
     assert "known-to-all" not in (root / ".env").read_text()
+
+
+def test_example_that_cannot_be_read_is_named(root):
+    """It is one line, and no file is made."""
+    (root / ".env.example").write_bytes(b"# \xff\n")
+    with pytest.raises(Exit) as refused:
+        dotenv.ensure(root)
+    assert refused.value.message == f"{root}/.env.example is not UTF-8. Save it as that."
+    assert not (root / ".env").exists()
 
 
 def test_not_made_outside_a_checkout(root):

@@ -73,7 +73,6 @@ class RunAdmin(ReadOnlyAdmin):
         "undoes",
     )
     list_filter = ("job", "status", "started")
-    show_full_result_count = False  # which counts all runs, again
     search_fields = ("=id", "job", "user", "host", "reason")
     ordering = ("-id",)
     list_select_related = ("undoes",)

@@ -14,6 +14,9 @@ from django_runbook.jobs import registry
 from tests.engines import server_settings
 from tests.ops.jobs import books
 from tests.ops.jobs import shelf as tables
+from tests.ops.jobs.past_runs import declare_fixture
+
+__all__ = ["declare_fixture"]
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from django_runbook.config import ConfigError, Job
 from django_runbook.jobs import views
 from django_runbook.jobs.database.clock import database_now
 from tests.factories import AccountFactory
-from tests.ops.jobs.past_runs import DAY, HOUR, JOB, TRIAL, declare_fixture, paused, ran, since
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, JOB, TRIAL, paused, ran, since
 
 TOKEN = "a-token-of-the-monitor"
 URL = "/ops/jobs/status"

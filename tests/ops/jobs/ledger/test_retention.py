@@ -7,9 +7,7 @@ import pytest
 from django_runbook.jobs.ledger import retention
 from django_runbook.jobs.models import Batch, Run, Slot
 from tests.ops.jobs import past_runs
-from tests.ops.jobs.past_runs import DAY, HOUR, MINUTE, SLOT, declare_fixture, since
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, MINUTE, SLOT, since
 
 pytestmark = pytest.mark.django_db
 

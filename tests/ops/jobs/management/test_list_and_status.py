@@ -9,9 +9,7 @@ from django_runbook.config import Job
 from django_runbook.jobs import registry
 from tests.factories import AccountFactory
 from tests.ops.jobs.management.printed import CI, DAY, HOUR, SLOT, TRIAL, failed, run
-from tests.ops.jobs.past_runs import JOB, declare_fixture, paused
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import JOB, paused
 
 
 @pytest.fixture(autouse=True)

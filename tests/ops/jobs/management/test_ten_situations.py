@@ -8,9 +8,7 @@ import pytest
 from django_runbook.config import Job
 from django_runbook.jobs.models import Run
 from tests.ops.jobs.management.printed import DAY, HOUR, NOW, SLOT, failed
-from tests.ops.jobs.past_runs import declare_fixture, paused, ran, since
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import paused, ran, since
 
 pytestmark = pytest.mark.django_db
 

@@ -3,9 +3,7 @@
 import pytest
 import time_machine
 
-from tests.ops.jobs.past_runs import DAY, HOUR, SLOT, declare_fixture, since
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, SLOT, since
 
 NOW = SLOT + 3 * HOUR
 

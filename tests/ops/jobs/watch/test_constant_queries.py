@@ -12,15 +12,12 @@ from django_runbook.jobs.ledger.reading import outcomes, together
 from django_runbook.jobs.watch.job_details import job_details
 from django_runbook.jobs.watch.overview import overview
 from django_runbook.jobs.watch.status import check, jobs
-from django_runbook.jobs.watch.strips import strips
-from tests.ops.jobs.past_runs import DAY, HOUR, JOB, MINUTE, SLOT, declare_fixture, paused, ran
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, JOB, MINUTE, SLOT, paused, ran
 
 pytestmark = pytest.mark.django_db
 #: When the ledger got its tables, the pauses, the newest runs with those under way, the slots, and
 #: what undid the runs that are told; before them, but where the jobs are given, their names.
-QUERIES = {"check": 6, "overview": 6, "strips": 5, "jobs": 4}
+QUERIES = {"check": 6, "overview": 6, "jobs": 4}
 
 
 def busy(count: int) -> list[Job]:
@@ -41,13 +38,12 @@ def busy(count: int) -> list[Job]:
     return declared
 
 
-def told(found: list[Job]) -> dict[str, int]:
+def told() -> dict[str, int]:
     """Return how many queries each answer takes."""
     now = SLOT + 8 * HOUR
     answers = {
         "check": lambda: check(now),
         "overview": lambda: overview(now),
-        "strips": lambda: strips(found, now),
         "jobs": lambda: jobs(now),
     }
     counts = {}
@@ -64,7 +60,7 @@ def test_number_of_queries_does_not_grow_with_the_jobs(declare, count):
     """All are read together, whatever is wrong with each; the number is in this file."""
     declared = busy(count)
     declare(*declared)
-    assert told(declared) == QUERIES
+    assert told() == QUERIES
     found = {one.job: one.state for one in check(SLOT + 8 * HOUR)}
     states = ["missed", "failed", "slow"]
     assert found == {job.name: states[n % 3] for n, job in enumerate(declared)} | {
@@ -80,7 +76,7 @@ def test_each_transition_costs_one_query_more(declare, count):
     registered = tuple(replace(EXPIRE_TRIALS, job=job.name) for job in declared[:3])
     declare(*declared, registered=registered)
     more = {"check": 3, "overview": 3}
-    assert told(declared) == {name: number + more.get(name, 0) for name, number in QUERIES.items()}
+    assert told() == {name: number + more.get(name, 0) for name, number in QUERIES.items()}
 
 
 @pytest.mark.slow
@@ -93,8 +89,8 @@ def test_long_histories_cost_two_queries_more(declare, monkeypatch, count):
     for job in declared:
         ran("FAILED", SLOT + HOUR, job=job.name)
         ran("FAILED", SLOT + 2 * HOUR, job=job.name)
-    more = {"check": 2, "overview": 2, "strips": 2}
-    assert told(declared) == {name: number + more.get(name, 0) for name, number in QUERIES.items()}
+    more = {"check": 2, "overview": 2}
+    assert told() == {name: number + more.get(name, 0) for name, number in QUERIES.items()}
 
 
 @pytest.mark.slow

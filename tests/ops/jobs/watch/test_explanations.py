@@ -7,9 +7,7 @@ from accounts.models import Status
 from django_runbook.jobs.models import Batch
 from django_runbook.jobs.watch.explanations import RowChange, explain
 from tests.factories import AccountFactory
-from tests.ops.jobs.past_runs import DAY, HOUR, INSTANT, MINUTE, SLOT, TRIAL, declare_fixture, ran
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, INSTANT, MINUTE, SLOT, TRIAL, ran
 
 pytestmark = pytest.mark.django_db
 

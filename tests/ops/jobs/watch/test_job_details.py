@@ -18,12 +18,9 @@ from tests.ops.jobs.past_runs import (
     JOB,
     MINUTE,
     SLOT,
-    declare_fixture,
     paused,
     ran,
 )
-
-__all__ = ["declare_fixture"]
 
 pytestmark = pytest.mark.django_db
 NOW = SLOT + HOUR

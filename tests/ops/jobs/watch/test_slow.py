@@ -6,9 +6,7 @@ import pytest
 
 from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.watch.status import check
-from tests.ops.jobs.past_runs import DAY, HOUR, INSTANT, MINUTE, SLOT, declare_fixture, ran
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, INSTANT, MINUTE, SLOT, ran
 
 pytestmark = pytest.mark.django_db
 SECOND = datetime.timedelta(seconds=1)

@@ -19,12 +19,9 @@ from tests.ops.jobs.past_runs import (
     MINUTE,
     SLOT,
     TRIAL,
-    declare_fixture,
     paused,
     ran,
 )
-
-__all__ = ["declare_fixture"]
 
 pytestmark = pytest.mark.django_db
 GRACE = 6 * HOUR

@@ -12,9 +12,11 @@ from django_runbook.config import Job
 from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.models import Pause, Run, Slot
 from django_runbook.jobs.watch.overview import overview
+from django_runbook.jobs.watch.snapshot import snapshot
 from django_runbook.jobs.watch.states import State
 from django_runbook.jobs.watch.status import check
-from django_runbook.jobs.watch.strips import SlotEnd, SlotState, strips
+from django_runbook.jobs.watch.strips import SlotEnd, SlotState
+from django_runbook.jobs.watch.strips import strip as strip_of
 from django_runbook.schedule import slots
 from tests.ops.jobs.past_runs import (
     DAY,
@@ -23,13 +25,10 @@ from tests.ops.jobs.past_runs import (
     JOB,
     MINUTE,
     SLOT,
-    declare_fixture,
     paused,
     ran,
     since,
 )
-
-__all__ = ["declare_fixture"]
 
 pytestmark = pytest.mark.django_db
 GRACE = 6 * HOUR
@@ -38,7 +37,8 @@ OPEN = (SlotEnd.MISSED, SlotEnd.FAILED, SlotEnd.RUNNING, SlotEnd.WAITING)
 
 def strip(now: datetime.datetime, job: Job = JOB) -> tuple[SlotState, ...]:
     """Return the strip of the job."""
-    return strips([job], now)[job.name]
+    (seen,) = snapshot([job], now, strips=True)
+    return strip_of(seen)
 
 
 @pytest.mark.slow
@@ -133,7 +133,8 @@ def test_strip_is_of_the_last_thirty_slots(declare):
     """The oldest first; none of a job without a schedule; of each job its own."""
     tidy = Job(name="tidy", cron="*/30 * * * *", grace_hours=1)
     ran(started=SLOT, job="tidy")
-    found = strips([JOB, tidy, Job(name="by_hand")], SLOT + HOUR)
+    seen = snapshot([JOB, tidy, Job(name="by_hand")], SLOT + HOUR, strips=True)
+    found = {one.job.name: strip_of(one) for one in seen}
     assert [one.at for one in found["expire_trials"]] == [
         SLOT - days * DAY for days in reversed(range(30))
     ]

@@ -16,6 +16,7 @@ from django_runbook.jobs.errors import RefusedError
 from django_runbook.jobs.management.base import JobCommand, Running
 from django_runbook.jobs.registry import Transition
 from django_runbook.jobs.report.formats import as_json
+from django_runbook.jobs.report.previews import preview_notes
 from django_runbook.text.cleaning import one_line
 
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # no row is older, and a calendar ends with the year 9999
@@ -96,12 +97,7 @@ class TransitionCommand(JobCommand):
         if seen.examples:
             yield f"The first {len(seen.examples)}:"
         yield from map(_changed, seen.examples)
-        if seen.unseen:
-            yield f"Nothing to show: {seen.unseen}."
-        if seen.limit:
-            yield f"A run would be refused: {seen.limit}"
-        if seen.note:
-            yield f"A run would be {seen.note}"
+        yield from preview_notes(seen)
 
     def _said(self, done: Outcome) -> str:
         """Say what a run did."""

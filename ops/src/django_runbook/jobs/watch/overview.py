@@ -22,7 +22,7 @@ class JobOverview:
 def overview(now: datetime.datetime) -> list[JobOverview]:
     """Return every job that is declared, then others that are registered or have run.
 
-    What ``check`` and ``strips`` say at ``now`` (aware), by as many queries as ``check`` takes.
+    What ``check`` and ``strip`` say at ``now`` (aware), by as many queries as ``check`` takes.
     """
     found = everyone()
     seen = snapshot((job for job, _declared in found), now, strips=True)

@@ -1,17 +1,16 @@
 """The last slots of each job, and what became of each."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from django.db.models import TextChoices
 
-from django_runbook.config import Job
 from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.ledger.reading.history import status
 from django_runbook.jobs.models import Run, Status
-from django_runbook.jobs.watch.snapshot import Seen, snapshot
+from django_runbook.jobs.watch.snapshot import Seen
 
 
 class SlotEnd(TextChoices):
@@ -36,18 +35,11 @@ class SlotState:
     run: int | None
 
 
-def strips(jobs: Iterable[Job], now: datetime.datetime) -> Mapping[str, tuple[SlotState, ...]]:
-    """Return the last slots of each job up to ``now`` (aware), the oldest first.
-
-    Thirty at the most, and fewer where the ledger is younger; none of a job without a schedule.
-    """
-    return {seen.job.name: strip(seen) for seen in snapshot(jobs, now, strips=True)}
-
-
 def strip(seen: Seen) -> tuple[SlotState, ...]:
-    """Return the last slots of a job, which has been read with them.
+    """Return the last slots of a job, which has been read with them, the oldest first.
 
-    One before the ledger is shown where a run of the ledger claimed it all the same.
+    Thirty at the most, and none of a job without a schedule. One before the ledger is shown where a
+    run of the ledger claimed it all the same.
     """
     pairs = zip_longest(seen.shown, seen.shown[1:])
     found = (_state(seen, at, following) for at, following in pairs)

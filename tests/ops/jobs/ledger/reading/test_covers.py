@@ -11,9 +11,8 @@ from django_runbook.jobs.ledger.reading import outcomes
 from django_runbook.jobs.models import Run, Status
 from django_runbook.jobs.watch.status import check
 from tests.factories import AccountFactory
-from tests.ops.jobs.past_runs import DAY, HOUR, declare_fixture, ran, since
+from tests.ops.jobs.past_runs import DAY, HOUR, ran, since
 
-__all__ = ["declare_fixture"]
 pytestmark = [pytest.mark.django_db, pytest.mark.engines("sqlite", "postgresql")]
 
 

@@ -5,9 +5,7 @@ import pytest
 from django_runbook.jobs.ledger.reading.details import details
 from django_runbook.jobs.ledger.reading.history import RunState, history
 from django_runbook.jobs.models import Run
-from tests.ops.jobs.past_runs import DAY, HOUR, MINUTE, SLOT, declare_fixture, ran
-
-__all__ = ["declare_fixture"]
+from tests.ops.jobs.past_runs import DAY, HOUR, MINUTE, SLOT, ran
 
 pytestmark = pytest.mark.django_db
 

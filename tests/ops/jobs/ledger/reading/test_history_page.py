@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_runbook.jobs.ledger.reading.history import Length, history_page, lengths
+from django_runbook.jobs.ledger.reading.history import history_page
 from tests.ops.jobs.past_runs import DAY, HOUR, INSTANT, MINUTE, SLOT, ran
 
 pytestmark = pytest.mark.django_db
@@ -61,19 +61,3 @@ def test_page_tells_what_was_undone():
     undo = ran(started=SLOT + HOUR, undoes=first, changed=5)
     newest, oldest = history_page(NAME).runs
     assert (newest.undoes, oldest.undone_by, oldest.undone) == (first.pk, (undo.pk,), True)
-
-
-def test_lengths_are_those_of_the_newest_runs(django_assert_num_queries):
-    """The oldest first, in one query; a start that was skipped and an undo are none."""
-    ran(started=SLOT - DAY)
-    first = ran(started=SLOT, changed=7)
-    ran("SKIPPED", SLOT)
-    ran(started=SLOT, undoes=first)
-    ran(job="another")
-    dead = ran("RUNNING", SLOT + DAY, heartbeat=SLOT + DAY + HOUR)
-    with django_assert_num_queries(1):
-        found = lengths(NAME, count=2)
-    assert found == [
-        Length(run=first.pk, started=SLOT, seconds=60.0, changed=7, status="SUCCEEDED"),
-        Length(run=dead.pk, started=SLOT + DAY, seconds=3600.0, changed=0, status="LOST"),
-    ]

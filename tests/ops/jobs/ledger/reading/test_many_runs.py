@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_runbook.jobs.ledger import retention, runs
 from django_runbook.jobs.ledger.reading import queries
-from django_runbook.jobs.ledger.reading.history import history_page, lengths
+from django_runbook.jobs.ledger.reading.history import history_page
 from django_runbook.jobs.models import Run, Slot
 from django_runbook.jobs.watch.job_details import job_details
 from django_runbook.jobs.watch.overview import overview
@@ -57,7 +57,6 @@ READS = {
     "job_details": lambda: [job_details(name, NOW) for name in ("always_fail", "expire_trials")],
     "history_page": lambda: history_page("expire_trials", status="SUCCEEDED"),
     "history_page of what runs": lambda: history_page("often_skip", status="RUNNING"),
-    "lengths": lambda: lengths("often_skip"),
     "progress": lambda: progress(7, NOW),
     "last_due": lambda: queries.last_due("expire_trials", queries.NIGHTS),
     "mark_lost": lambda: runs.mark_lost("retired"),

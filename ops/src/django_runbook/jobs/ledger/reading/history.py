@@ -130,17 +130,6 @@ def history_page(
     return HistoryPage(runs=tuple(found[:count]), before=more)
 
 
-def lengths(job: str, count: int = 60) -> list[Length]:
-    """Return what the newest ``count`` runs of a job took, the oldest first, by one query.
-
-    An undo and a start that was skipped are none.
-    """
-    runs = Run.objects.filter(job=job, undoes=None).exclude(status=Status.SKIPPED)
-    columns = ("started", "heartbeat", "finished", "changed", "status")
-    newest = with_pulse(runs.only(*columns)).order_by("-pk")[:count]
-    return [length(run) for run in reversed(newest)]
-
-
 def length(run: Any) -> Length:
     """Return what a run ``with_pulse`` took."""
     return Length(

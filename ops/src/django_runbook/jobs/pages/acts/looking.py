@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -99,16 +99,6 @@ def examples(seen: Preview) -> Table | None:
             for name, was in one.before.items()
         ],
     )
-
-
-def notes(seen: Preview) -> Iterator[str]:
-    """Yield what there is to say of a look beside the rows."""
-    if seen.unseen:
-        yield f"Nothing to show: {seen.unseen}."
-    if seen.limit:
-        yield f"A run would be refused: {seen.limit}"
-    if seen.note:
-        yield f"A run would be {seen.note}"
 
 
 def takes_dry_run(name: str) -> bool:

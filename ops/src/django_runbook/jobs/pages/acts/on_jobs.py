@@ -18,6 +18,7 @@ from django_runbook.jobs.pages.acts.visits import Visit
 from django_runbook.jobs.report.actions import run_action
 from django_runbook.jobs.report.details import change_text
 from django_runbook.jobs.report.formats import moment, second
+from django_runbook.jobs.report.previews import preview_notes
 from django_runbook.jobs.report.tables import pause_lines
 from django_runbook.jobs.watch.status import next_slot
 from django_runbook.schema.guard.confirmation import announced
@@ -114,7 +115,7 @@ def _looked(job: Known, *, command: str, target: str) -> Page:
         late = LATE.format(looking.SECONDS)
         return Page(target=target, facts=(("Change", change),), notes=(late,), command=command)
     facts = (("Rows due", f"{seen.due:,}"), ("Due at", second(seen.as_of)), ("Change", change))
-    notes, table = tuple(looking.notes(seen)), looking.examples(seen)
+    notes, table = tuple(preview_notes(seen)), looking.examples(seen)
     return Page(target=target, facts=facts, notes=notes, table=table, command=command)
 
 

@@ -70,10 +70,10 @@ def demo(c: Context, accounts: int = 5_000) -> None:
     def step(*command: str, **more: str) -> None:
         if not process.is_dry(c):
             print(f"$ manage.py {' '.join(command)}", flush=True)
-        process.run(c, process.manage(c, *command, env=env), {**env, **more})
+        process.run(c, process.manage(c, *command), {**env, **more})
 
     def summary() -> dict[str, int]:
-        asked = process.manage(c, "account_summary", "--json", env=env)
+        asked = process.manage(c, "account_summary", "--json")
         counts: dict[str, int] = json.loads(process.probe(c, asked, env))
         return counts
 
